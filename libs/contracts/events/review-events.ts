@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { bindingSchema } from '../binding.js';
+import { sha256HexSchema, timeSchema, uuidSchema } from '../envelope.js';
+import { defineEvent } from './define-event.js';
+import { outcomes, statementSchema, verdictSchema } from './statement-events.js';
+
+/** A gateway holds a statement and asks for a decision. Signed by the gateway. */
+export const reviewAsked = defineEvent('review.asked', 1, 'requests', {
+  gatewayId: uuidSchema,
+  intentId: uuidSchema,
+  /** All that the approval will bind; approvals computes the digest from it, never from elsewhere. */
+  binding: bindingSchema,
+  statement: statementSchema,
+  verdict: verdictSchema,
+  /** When the hold ends by itself. */
+  holdExpiresAt: timeSchema,
+  insideTransaction: z.boolean(),
+});
+
+/** The hold ended before a decision: the client went or cancelled, time ran out, the gateway stopped. */
+export const reviewCancelled = defineEvent('review.cancelled', 1, 'requests', {
+  gatewayId: uuidSchema,
+  intentId: uuidSchema,
+  reason: z.enum([
+    'client-gone',
+    'client-cancelled',
+    'expired',
+    'shutdown',
+    'gateway-crash',
+    'target-gone',
+    'refused',
+  ]),
+});
+
+/** Durable before the first byte of a held statement goes out: from here on the grant is used. */
+export const reviewReleased = defineEvent('review.released', 1, 'requests', {
+  gatewayId: uuidSchema,
+  intentId: uuidSchema,
+  decisionId: uuidSchema,
+  digest: sha256HexSchema,
+});
+
+/** The outcome of a held statement, for approvals; the statement's own outcome event stands beside it. */
+export const reviewConcluded = defineEvent('review.concluded', 1, 'requests', {
+  gatewayId: uuidSchema,
+  intentId: uuidSchema,
+  outcome: z.enum(outcomes),
+  tag: z.string().max(128).optional(),
+  sqlstate: z.string().length(5).optional(),
+  reason: z.string().max(1024).optional(),
+});

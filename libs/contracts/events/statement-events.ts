@@ -1,0 +1,116 @@
+import { z } from 'zod';
+import { sha256HexSchema, uuidSchema } from '../envelope.js';
+import { defineEvent } from './define-event.js';
+import { targetSchema } from './target.js';
+
+export const recordingModes = ['strict', 'replicated', 'overlapped'] as const;
+export type RecordingMode = (typeof recordingModes)[number];
+
+export const effects = ['allow', 'deny', 'review'] as const;
+export type Effect = (typeof effects)[number];
+
+export const statementCategories = [
+  'read',
+  'write',
+  'ddl',
+  'dcl',
+  'transaction',
+  'session',
+  'utility',
+  'code',
+] as const;
+export type StatementCategory = (typeof statementCategories)[number];
+
+export const statementSchema = z.object({
+  /** The text as sent, up to 64 KiB, with credentials replaced; longer texts stand in chunk events. */
+  text: z.string().optional(),
+  /** SHA-256 of the exact bytes as sent. */
+  sha256: sha256HexSchema,
+  bytes: z.int().min(0),
+  /** The command's name as PostgreSQL documents it; the first one of a message with several. */
+  kind: z.string(),
+  kinds: z.array(z.string()),
+  category: z.enum(statementCategories),
+  reads: z.array(z.string()).optional(),
+  writes: z.array(z.string()).optional(),
+  /** Why the analysis is not complete; absent when it is. */
+  incomplete: z.string().optional(),
+  credentialsReplaced: z.int().min(1).optional(),
+});
+
+export const parameterSchema = z.object({
+  /** The type's oid as declared; 0 when the client left it to the server. */
+  type: z.int().min(0),
+  format: z.union([z.literal(0), z.literal(1)]),
+  bytes: z.int().min(0),
+  /** Format 0: text. Format 1: base64. null: SQL NULL. Absent: too long, see sha256. */
+  value: z.string().nullable().optional(),
+  sha256: sha256HexSchema.optional(),
+});
+
+export const verdictSchema = z.object({
+  effect: z.enum(effects),
+  /** The rule that decided; `default` when none matched. */
+  rule: z.string(),
+  reason: z.string(),
+  policyVersion: z.int(),
+  policyHash: sha256HexSchema,
+});
+
+/** Durable before any byte of the statement reaches the target. Ends in exactly one outcome. */
+export const intentRecorded = defineEvent('statement.intent-recorded', 1, 'statements', {
+  target: targetSchema,
+  statement: statementSchema,
+  protocol: z.enum(['simple', 'extended', 'function-call']),
+  parameters: z.array(parameterSchema).optional(),
+  verdict: verdictSchema,
+  recording: z.enum(recordingModes),
+});
+
+/** The text of an extended-protocol Parse. It runs nothing and has no outcome. */
+export const statementPrepared = defineEvent('statement.prepared', 1, 'statements', {
+  target: targetSchema,
+  statement: statementSchema,
+  verdict: verdictSchema,
+});
+
+/** A part of a text above 64 KiB, before its intent and on the same key. */
+export const textChunkRecorded = defineEvent('statement.text-chunk-recorded', 1, 'statements', {
+  sha256: sha256HexSchema,
+  index: z.int().min(0),
+  count: z.int().min(1),
+  text: z.string(),
+});
+
+export const outcomes = ['completed', 'failed', 'refused', 'cancelled', 'unknown'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+export const outcomeRecorded = defineEvent('statement.outcome-recorded', 1, 'statements', {
+  intentId: uuidSchema,
+  outcome: z.enum(outcomes),
+  /** The command tag, as the server gave it. */
+  tag: z.string().max(128).optional(),
+  rows: z.int().min(0).optional(),
+  sqlstate: z.string().length(5).optional(),
+  /** Why, for everything but completed. No literal of the statement. */
+  reason: z.string().max(1024).optional(),
+  durationMs: z.number().min(0),
+});
+
+/** A decision that arrived and ran nothing: late, forged, replayed or for something else. */
+export const decisionRejected = defineEvent('decision.rejected', 1, 'statements', {
+  decisionEventId: uuidSchema.optional(),
+  reason: z.enum([
+    'forged',
+    'late',
+    'replayed',
+    'expired',
+    'clock-skew',
+    'another-gateway',
+    'digest-differs',
+    'drifted',
+    'unknown-request',
+    'malformed',
+  ]),
+  detail: z.string().max(1024),
+});

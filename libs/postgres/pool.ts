@@ -1,0 +1,30 @@
+import { createPool, type DatabasePool } from 'slonik';
+
+export { sql } from 'slonik';
+export type { CommonQueryMethods, DatabasePool, DatabaseTransactionConnection } from 'slonik';
+
+/**
+ * A pool of connections to the platform database. Times out rather than hangs: 5 s to connect, 30 s for
+ * a statement, 60 s idle in a transaction.
+ */
+export const openPool = (
+  url: string,
+  options: { maximumPoolSize?: number; applicationName: string },
+): Promise<DatabasePool> =>
+  createPool(withApplicationName(url, options.applicationName), {
+    maximumPoolSize: options.maximumPoolSize ?? 8,
+    connectionTimeout: 5_000,
+    statementTimeout: 30_000,
+    idleInTransactionSessionTimeout: 60_000,
+    // Retrying is decided by the caller: after a lost connection the fate of a commit is unknown.
+    connectionRetryLimit: 0,
+    queryRetryLimit: 0,
+    transactionRetryLimit: 0,
+  });
+
+/** The URL with application_name set, so that pg_stat_activity says who is there. */
+export function withApplicationName(url: string, name: string): string {
+  const parsed = new URL(url);
+  parsed.searchParams.set('application_name', name);
+  return parsed.toString();
+}

@@ -1,0 +1,55 @@
+import type { StatementCategory } from '#libs/contracts/events/statement-events.js';
+
+/** What is known of one statement of a message. Wherever it cannot be sure it says so in `incomplete`. */
+export interface StatementAnalysis {
+  /** The command's name as PostgreSQL documents it: `ALTER TABLE`, `CREATE TABLE AS`, `SELECT`. */
+  readonly kind: string;
+  /** `kind` first, then what the statement contains: writing CTEs, what EXPLAIN ANALYZE runs, and so on. */
+  readonly kinds: readonly string[];
+  readonly category: StatementCategory;
+  /** Relations as written, schema-qualified where the text says so, identifiers folded as the server folds. */
+  readonly reads: readonly string[];
+  readonly writes: readonly string[];
+  /** Functions called by name, as written. */
+  readonly functions: readonly string[];
+  /** False where a write may touch every row: no WHERE, or one that does not restrict. True for all else. */
+  readonly bounded: boolean;
+  /** Why this analysis may miss something; the policy treats it as the strictest case. */
+  readonly incomplete?: string;
+  /** BEGIN, COMMIT, ROLLBACK, SAVEPOINT … : how the statement moves the transaction, if it does. */
+  readonly transaction?:
+    'begin' | 'commit' | 'rollback' | 'savepoint' | 'rollback-to' | 'release' | 'prepare';
+  /** The prepared statement or cursor this one makes, runs or drops, by name (PREPARE, EXECUTE, DECLARE, FETCH …). */
+  readonly refersTo?: {
+    readonly action: 'prepare' | 'execute' | 'deallocate' | 'declare' | 'fetch' | 'close';
+    readonly name: string | null;
+  };
+  /** Where it stands in the message: UTF-8 byte offsets. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface MessageAnalysis {
+  /** In order; empty for an empty text or comments only. */
+  readonly statements: readonly StatementAnalysis[];
+  /** Passwords and connection strings: UTF-8 byte ranges of the literals, quotes included, in order. */
+  readonly credentials: readonly { readonly start: number; readonly end: number }[];
+}
+
+export type AnalysisResult =
+  | { readonly ok: true; readonly analysis: MessageAnalysis }
+  /** `position` counts characters from 1, as ErrorResponse's field P does. */
+  | {
+      readonly ok: false;
+      readonly sqlstate: '42601' | '54000' | '22021';
+      readonly message: string;
+      readonly position?: number;
+    };
+
+export interface SqlAnalyzer {
+  /** The result if this text was analysed before: a map look-up, for the path of an allowed statement. */
+  cached(text: string): AnalysisResult | undefined;
+  /** Never rejects for what a text contains; a text that breaks or outlasts the parser is refused (54000). */
+  analyze(text: string): Promise<AnalysisResult>;
+  close(): Promise<void>;
+}
