@@ -1,6 +1,6 @@
 // The import walls: kernel <- pure libs <- adapter libs <- apps. `npm run lint` holds them.
 const pure = '^libs/(contracts|sql|policy|masking|pg-wire|tlog)/';
-const adapters = '^libs/(event-log|postgres|identity|observability|http|testing|embedded-postgres)/';
+const adapters = '^libs/(event-log|postgres|identity|observability|http|testing|embedded-postgres|ledger)/';
 
 module.exports = {
   forbidden: [
@@ -57,7 +57,7 @@ module.exports = {
     {
       name: 'not-to-dev-dependency',
       severity: 'error',
-      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|^libs/(testing|embedded-postgres)/' },
+      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|^libs/(testing|embedded-postgres|ledger)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
