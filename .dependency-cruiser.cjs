@@ -1,6 +1,7 @@
 // The import walls: kernel <- pure libs <- adapter libs <- apps. `npm run lint` holds them.
 const pure = '^libs/(contracts|sql|policy|masking|pg-wire|tlog)/';
-const adapters = '^libs/(event-log|postgres|identity|observability|http|testing|embedded-postgres|ledger)/';
+const adapters =
+  '^libs/(event-log|postgres|identity|observability|http|testing|embedded-postgres|embedded-kafka|ledger)/';
 
 module.exports = {
   forbidden: [
