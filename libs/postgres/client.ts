@@ -10,6 +10,9 @@ export async function connectClient(url: string, applicationName: string): Promi
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
   });
+  // A connection that breaks rejects the query in flight and every later one; unheard, this event would end
+  // the process.
+  client.on('error', () => undefined);
   await client.connect().catch(async (error: unknown) => {
     await client.end();
     throw error;

@@ -7,11 +7,11 @@ export type { CommonQueryMethods, DatabasePool, DatabaseTransactionConnection } 
  * A pool of connections to the platform database. Times out rather than hangs: 5 s to connect, 30 s for
  * a statement, 60 s idle in a transaction.
  */
-export const openPool = (
+export async function openPool(
   url: string,
   options: { maximumPoolSize?: number; applicationName: string },
-): Promise<DatabasePool> =>
-  createPool(withApplicationName(url, options.applicationName), {
+): Promise<DatabasePool> {
+  const pool = await createPool(withApplicationName(url, options.applicationName), {
     maximumPoolSize: options.maximumPoolSize ?? 8,
     connectionTimeout: 5_000,
     statementTimeout: 30_000,
@@ -21,6 +21,10 @@ export const openPool = (
     queryRetryLimit: 0,
     transactionRetryLimit: 0,
   });
+  // slonik also emits each query's error here; an emitter without a listener would throw in its place.
+  pool.on('error', () => undefined);
+  return pool;
+}
 
 /** The URL with application_name set, so that pg_stat_activity says who is there. */
 export function withApplicationName(url: string, name: string): string {

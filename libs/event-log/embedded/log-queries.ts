@@ -1,0 +1,115 @@
+import type { Topic } from '#libs/contracts/topics.js';
+import { CodedError } from '#libs/kernel/coded-error.js';
+import type { LogRecord, TopicPartition } from '../port.js';
+import type { Connection } from './connection.js';
+
+// Error codes of deploy/migrations/event-log.
+const PRODUCER_UNKNOWN = 'CSL01';
+const BATCH_SKIPPED = 'CSL02';
+const OFFSET_GONE = 'CSL03';
+const OFFSET_AHEAD = 'CSL04';
+const NEVER_BETTER = new Set([
+  '42501', // insufficient_privilege
+  '42883', // undefined_function: the schema is another one
+  '3F000', // invalid_schema_name
+  '22023', // invalid_parameter_value
+]);
+
+const codeOf = (error: unknown): string | undefined => (error as { code?: string } | null)?.code;
+
+export const isProducerUnknown = (error: unknown): boolean => codeOf(error) === PRODUCER_UNKNOWN;
+
+/** Whether trying again cannot help. A lost connection, a full disk or a lock timeout may pass. */
+export const isHopelessQuery = (error: unknown): boolean => {
+  const code = codeOf(error);
+  return (
+    code !== undefined && (NEVER_BETTER.has(code) || code === PRODUCER_UNKNOWN || code === BATCH_SKIPPED)
+  );
+};
+
+/** The end of a reader: an error with a code that says why, or undefined when it may try again. */
+export function fatalReadError(error: unknown, at: TopicPartition): CodedError | undefined {
+  const code = codeOf(error);
+  const message = `${at.topic}/${at.partition}: ${(error as Error).message}`;
+  if (code === OFFSET_GONE) return new CodedError('OFFSET_GONE', message, { cause: error });
+  if (code === OFFSET_AHEAD) return new CodedError('OFFSET_AHEAD', message, { cause: error });
+  if (code !== undefined && NEVER_BETTER.has(code))
+    return new CodedError('EVENT_LOG_REFUSED', message, { cause: error });
+  return undefined;
+}
+
+export const readClusterId = async (connection: Connection): Promise<string> =>
+  ((await connection.query<{ id: string }>('SELECT event_log.cluster_id() AS id', []))[0] as { id: string })
+    .id;
+
+export interface TopicRow {
+  readonly topic: string;
+  readonly topic_id: string;
+  readonly partitions: number;
+}
+
+export const readTopics = (connection: Connection): Promise<TopicRow[]> =>
+  connection.query<TopicRow>('SELECT topic, topic_id, partitions FROM event_log.list_topics()', []);
+
+/** The first offset still there and the one the next record gets. */
+export async function readBounds(
+  connection: Connection,
+  { topic, partition }: TopicPartition,
+): Promise<{ first: bigint; next: bigint }> {
+  const [row] = await connection.query<{ first_offset: string; next_offset: string }>(
+    'SELECT first_offset, next_offset FROM event_log.bounds($1, $2)',
+    [topic, partition],
+  );
+  if (row === undefined) throw new CodedError('NO_SUCH_PARTITION', `${topic} has no partition ${partition}`);
+  return { first: BigInt(row.first_offset), next: BigInt(row.next_offset) };
+}
+
+const READ_RECORDS = 500;
+const READ_BYTES = 1024 * 1024;
+
+/** Records from the offset on, in order: up to 500, or the first that together reach 1 MiB. */
+export async function readRecords(
+  connection: Connection,
+  at: TopicPartition,
+  from: bigint,
+): Promise<LogRecord[]> {
+  const rows = await connection.query<{ offset: string; key: Buffer; value: Buffer; appended_ms: string }>(
+    'SELECT "offset", key, value, appended_ms FROM event_log.read($1, $2, $3, $4, $5)',
+    [at.topic, at.partition, from, READ_RECORDS, READ_BYTES],
+  );
+  return rows.map((row) => ({
+    topic: at.topic,
+    partition: at.partition,
+    offset: BigInt(row.offset),
+    key: row.key,
+    value: row.value,
+    appendedAt: Number(row.appended_ms),
+    leaderEpoch: 0,
+  }));
+}
+
+/** A partition that a member holds. `due` is false when another member waits for it. */
+export interface HeldPartition extends TopicPartition {
+  readonly acquisition: string;
+  readonly due: boolean;
+  readonly generation: string;
+}
+
+export async function heartbeat(
+  connection: Connection,
+  member: { group: string; member: string; topics: readonly Topic[]; leaseMs: number },
+  released: readonly TopicPartition[],
+): Promise<HeldPartition[]> {
+  const rows = await connection.query<HeldPartition & { due: boolean | null }>(
+    'SELECT topic, partition, acquisition, due, generation FROM event_log.heartbeat($1, $2, $3, $4, $5, $6)',
+    [
+      member.group,
+      member.member,
+      member.topics,
+      member.leaseMs,
+      released.map(({ topic }) => topic),
+      released.map(({ partition }) => partition),
+    ],
+  );
+  return rows.map((row) => ({ ...row, due: row.due === true }));
+}
