@@ -1,4 +1,5 @@
 import type { StatementCategory } from '#libs/contracts/events/statement-events.js';
+import type { Trait } from './traits.js';
 
 /** What is known of one statement of a message. Wherever it cannot be sure it says so in `incomplete`. */
 export interface StatementAnalysis {
@@ -12,6 +13,13 @@ export interface StatementAnalysis {
   readonly writes: readonly string[];
   /** Functions called by name, as written. */
   readonly functions: readonly string[];
+  /**
+   * Settings it changes (SET, RESET, set_config), in lower case; `*` for all of them. An assignment that
+   * keeps what the gateway pins (client_encoding UTF8, standard_conforming_strings on) is left out.
+   */
+  readonly settings: readonly string[];
+  /** What kind and tables do not show: dynamic SQL, server files, COPY to a program (see traits.ts). */
+  readonly traits: readonly Trait[];
   /** False where a write may touch every row: no WHERE, or one that does not restrict. True for all else. */
   readonly bounded: boolean;
   /** Why this analysis may miss something; the policy treats it as the strictest case. */
@@ -24,6 +32,11 @@ export interface StatementAnalysis {
     readonly action: 'prepare' | 'execute' | 'deallocate' | 'declare' | 'fetch' | 'close';
     readonly name: string | null;
   };
+  /**
+   * Whether it changes what later statements of its message mean (names, settings, roles, unseen code);
+   * those are incomplete. Later messages are judged by the state the server then reports.
+   */
+  readonly changesContext: boolean;
   /** Where it stands in the message: UTF-8 byte offsets. */
   readonly start: number;
   readonly end: number;

@@ -1,0 +1,83 @@
+import load from 'libpg-query/wasm/libpg-query.js';
+import type { Token } from './credentials.js';
+
+/**
+ * The largest result that is decoded, bytes of JSON. A thread that runs out of heap inside JSON.parse
+ * takes the whole process with it, so this bound, with the thread's heap limit far above what it can
+ * become, is what keeps a text from doing that. It is why libpg-query's own wrapper is not used: that
+ * decodes whatever comes.
+ */
+const MAX_RESULT_BYTES = 32 * 1024 * 1024;
+
+export type Parsed =
+  | { readonly ok: true; readonly tree: unknown }
+  /** `position` counts characters from 1; 1 also where the grammar knows no place. */
+  | { readonly ok: false; readonly problem: 'syntax'; readonly message: string; readonly position: number }
+  | { readonly ok: false; readonly problem: 'too-large' };
+
+/** PostgreSQL 18's scanner and grammar. Throws what WASM throws when it breaks; then it is of no more use. */
+export interface Grammar {
+  parse(text: string): Parsed;
+  /** The tokens of a text that parses, comments included; undefined when there are too many to look at. */
+  scan(text: string): readonly Token[] | undefined;
+}
+
+export async function loadGrammar(): Promise<Grammar> {
+  const wasm = await load();
+
+  const withText = <T>(text: string, use: (pointer: number) => T): T => {
+    const bytes = wasm.lengthBytesUTF8(text) + 1;
+    const pointer = wasm._malloc(bytes);
+    if (pointer === 0) throw new Error('out of memory');
+    try {
+      wasm.stringToUTF8(text, pointer, bytes);
+      return use(pointer);
+    } finally {
+      wasm._free(pointer);
+    }
+  };
+  const decode = (pointer: number): unknown => JSON.parse(wasm.UTF8ToString(pointer));
+  const isTooLarge = (pointer: number): boolean =>
+    wasm.HEAPU8.indexOf(0, pointer) - pointer > MAX_RESULT_BYTES;
+
+  /** PgQueryParseResult: tree, stderr, error. PgQueryError: message, function, file, line, position. */
+  const readResult = (result: number): Parsed => {
+    const error = wasm.getValue(result + 8, 'i32');
+    if (error !== 0) {
+      const message = wasm.getValue(error, 'i32');
+      return {
+        ok: false,
+        problem: 'syntax',
+        message: message === 0 ? 'syntax error' : wasm.UTF8ToString(message),
+        position: Math.max(1, wasm.getValue(error + 16, 'i32')),
+      };
+    }
+    const tree = wasm.getValue(result, 'i32');
+    if (tree === 0) throw new Error('the grammar gave no result');
+    return isTooLarge(tree) ? { ok: false, problem: 'too-large' } : { ok: true, tree: decode(tree) };
+  };
+
+  return {
+    parse: (text) =>
+      withText(text, (pointer) => {
+        const result = wasm._wasm_parse_query_raw(pointer);
+        if (result === 0) throw new Error('the grammar gave no result');
+        try {
+          return readResult(result);
+        } finally {
+          wasm._wasm_free_parse_result(result);
+        }
+      }),
+    scan: (text) =>
+      withText(text, (pointer) => {
+        const result = wasm._wasm_scan(pointer);
+        if (result === 0) throw new Error('the scanner gave no result');
+        try {
+          if (isTooLarge(result)) return undefined;
+          return (decode(result) as { tokens: readonly Token[] }).tokens;
+        } finally {
+          wasm._wasm_free_string(result);
+        }
+      }),
+  };
+}
