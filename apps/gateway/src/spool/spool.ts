@@ -16,14 +16,17 @@ export interface SpoolState {
   readonly producer: string;
   readonly pendingBytes: number;
   readonly undrainedRecords: number;
-  /** Set for ever once a write or sync failed: nothing more is recorded, so nothing more runs. */
+  /**
+   * Set for ever once a write or sync failed (SPOOL_BROKEN) or what was written cannot be read back
+   * (SPOOL_DAMAGED): nothing more is recorded, so nothing more runs. Every later append gets it.
+   */
   readonly broken: CodedError | undefined;
 }
 
 /**
  * The gateway's durable record. `append` assigns producer sequences in the order of the calls, and calls
  * `durable` once every event given is on the disk (fdatasync, shared by all that wait: group commit), in
- * the order of the calls. With an error (SPOOL_FULL, SPOOL_BROKEN, RECORD_TOO_LARGE) nothing of this call
+ * the order of the calls. With an error (SPOOL_FULL, SPOOL_BROKEN, SPOOL_CLOSED, RECORD_TOO_LARGE) nothing of this call
  * counts as recorded: the statement must not run. `durable` is never called before append returns.
  */
 export interface Spool {
