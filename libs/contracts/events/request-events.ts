@@ -51,6 +51,8 @@ export const requestCommented = defineEvent('request.commented', 1, 'approvals',
 export const requestGranted = defineEvent('request.granted', 1, 'approvals', {
   decidedBy: z.array(z.string()),
   digest: sha256HexSchema,
+  /** The id of the signed decision.issued that carries this grant to the gateway. */
+  decisionId: uuidSchema.optional(),
   grantExpiresAt: timeSchema,
   maxRows: z.int().min(0).optional(),
 });

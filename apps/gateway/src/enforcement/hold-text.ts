@@ -1,0 +1,80 @@
+import type { Verdict } from '#libs/policy/policy.js';
+import type { Refusal } from '../postgres/refusal.js';
+import type { Decision } from './decision-check.js';
+import type { HoldEnd } from './hold-request.js';
+
+const quorum = (verdict: Verdict): string =>
+  verdict.reviewers.map(({ group, count }) => `${count} of group ${group}`).join(' and ') || 'a reviewer';
+
+const lasting = (ms: number): string => {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  return seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`;
+};
+
+export function notice(
+  requestId: string,
+  verdict: Verdict,
+  leftMs: number,
+): { message: string; detail: string; hint: string } {
+  return {
+    message: `statement held: request ${requestId} waits for ${quorum(verdict)}`,
+    detail: `Rule ${verdict.rule}: ${verdict.reason.replace(/\.$/, '')}. The hold ends in ${lasting(leftMs)}.`,
+    hint: `A reviewer decides with: countersign requests approve ${requestId}. Cancelling gives the request up.`,
+  };
+}
+
+export function endedRefusal(reason: HoldEnd, requestId: string, lastedMs: number): Refusal {
+  const detail = `Request ${requestId} was not decided; nothing was run.`;
+  switch (reason) {
+    case 'expired':
+      return {
+        code: '57014',
+        message: `held statement expired: nobody decided within ${lasting(lastedMs)}`,
+        detail,
+      };
+    case 'client-cancelled':
+      return { code: '57014', message: 'canceling held statement due to user request', detail };
+    case 'shutdown':
+      return {
+        code: '57P01',
+        message: 'held statement ended: the gateway is shutting down',
+        detail,
+        hint: 'Connect and send it again.',
+      };
+    case 'client-gone':
+    case 'gateway-crash':
+    case 'target-gone':
+    case 'refused':
+      return { code: '57014', message: `held statement ended: ${reason}`, detail };
+  }
+}
+
+export const refusedByReviewers = (decision: Decision, requestId: string): Refusal => ({
+  code: '42501',
+  message: `refused by reviewers: request ${requestId}`,
+  detail: `${decision.decidedBy.join(', ')}: ${decision.reason ?? 'no reason was given'}`,
+  hint: 'The session goes on.',
+});
+
+export const rowLimitRefusal = (decision: Decision, requestId: string): Refusal => ({
+  code: '42501',
+  message: `request ${requestId} was approved for at most ${decision.maxRows} rows, which this gateway cannot guarantee`,
+  detail: `${decision.decidedBy.join(', ')} approved it; nothing was run.`,
+  hint: 'Ask for an approval without a row limit.',
+});
+
+export const driftedRefusal = (requestId: string): Refusal => ({
+  code: '42501',
+  message: `drifted: what was approved with request ${requestId} is not what is there now`,
+  detail: 'A definition or setting changed while the statement was held; nothing was run.',
+  hint: 'Send it again for a new review.',
+});
+
+export const unreadableBinding = (
+  read: { sqlstate: string; problem: string },
+  requestId: string,
+): Refusal => ({
+  code: read.sqlstate === '57014' || read.sqlstate === '25P02' ? read.sqlstate : '42501',
+  message: `request ${requestId} was not asked or not released: ${read.problem}`,
+  detail: `The target answered with SQLSTATE ${read.sqlstate}; nothing was run.`,
+});

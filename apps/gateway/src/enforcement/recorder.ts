@@ -1,0 +1,168 @@
+import type { Outcome, Effect } from '#libs/contracts/events/statement-events.js';
+import type { EventOf, EventType } from '#libs/contracts/events/registry.js';
+import { topicOf } from '#libs/contracts/events/registry.js';
+import type { Clock } from '#libs/kernel/clock.js';
+import type { Policy, Verdict } from '#libs/policy/policy.js';
+import type { DraftEvent } from '../spool/spool.js';
+import { chunksOf } from './text-chunks.js';
+import type { KnownText, RecordedStatement } from './known-text.js';
+import type { RecordedParameter } from './recorded-parameters.js';
+import type { SessionIdentity } from './session-identity.js';
+
+type Protocol = 'simple' | 'extended' | 'function-call';
+
+/** The fields of a type beside what every event of a session carries. */
+type Fields<T extends EventType> = Omit<
+  EventOf<T>,
+  | 'id'
+  | 'type'
+  | 'schemaVersion'
+  | 'time'
+  | 'tenant'
+  | 'producer'
+  | 'producerSeq'
+  | 'requestId'
+  | 'sessionId'
+  | 'identity'
+>;
+
+export interface Intent {
+  readonly statement: RecordedStatement;
+  readonly protocol: Protocol;
+  readonly verdict: Verdict;
+  readonly parameters?: readonly RecordedParameter[];
+  /** Of a statement that is held. */
+  readonly requestId?: string;
+}
+
+export interface OutcomeOf {
+  readonly intentId: string;
+  readonly requestId?: string | undefined;
+  readonly outcome: Outcome;
+  readonly tag?: string | undefined;
+  readonly rows?: number | undefined;
+  readonly sqlstate?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly durationMs: number;
+  /** Whether approvals is told too: it was asked, and nothing else tells it how the request ended. */
+  readonly concludes?: boolean;
+}
+
+/** Drafts the events of one session. Pure but for the clock and the ids it is given. */
+export class Recorder {
+  constructor(
+    readonly session: SessionIdentity,
+    private readonly policy: Policy,
+    /** The key of everything on `statements`: the spool's producer. */
+    private readonly producer: string,
+    private readonly clock: Clock,
+    private readonly newId: () => string,
+  ) {}
+
+  /** Any event of this session. `requestId` also keys the events of topic `requests`. */
+  draft<T extends EventType>(
+    type: T,
+    fields: Fields<T>,
+    options: { requestId?: string | undefined; signed?: boolean } = {},
+  ): DraftEvent {
+    const topic = topicOf(type);
+    const { requestId } = options;
+    const event = {
+      id: this.newId(),
+      type,
+      schemaVersion: 1,
+      time: new Date(this.clock.now()).toISOString(),
+      ...(requestId === undefined ? {} : { requestId }),
+      sessionId: this.session.sessionId,
+      identity: this.session.identity,
+      ...fields,
+    };
+    return {
+      topic,
+      key: topic === 'requests' ? (requestId ?? '') : this.producer,
+      signed: options.signed ?? false,
+      event,
+    };
+  }
+
+  intent(intent: Intent): DraftEvent {
+    return this.draft(
+      'statement.intent-recorded',
+      {
+        target: this.session.target,
+        statement: intent.statement,
+        protocol: intent.protocol,
+        ...(intent.parameters === undefined ? {} : { parameters: intent.parameters as RecordedParameter[] }),
+        verdict: this.verdict(intent.verdict),
+        recording: this.session.recording,
+      },
+      { requestId: intent.requestId, signed: intent.requestId !== undefined },
+    );
+  }
+
+  prepared(statement: RecordedStatement, verdict: Verdict): DraftEvent {
+    return this.draft('statement.prepared', {
+      target: this.session.target,
+      statement,
+      verdict: this.verdict(verdict),
+    });
+  }
+
+  /** What must stand before an event that names a text above the inline limit. */
+  chunks(known: KnownText): DraftEvent[] {
+    if (known.longText === undefined) return [];
+    const chunks = chunksOf(known.longText);
+    return chunks.map((text, index) =>
+      this.draft('statement.text-chunk-recorded', {
+        sha256: known.recorded.sha256,
+        index,
+        count: chunks.length,
+        text,
+      }),
+    );
+  }
+
+  /** The outcome of an intent, and for a held one what approvals is told of it. */
+  outcome(of: OutcomeOf): DraftEvent[] {
+    const { requestId, intentId, outcome } = of;
+    const tag = of.tag === undefined ? {} : { tag: of.tag.slice(0, 128) };
+    const sqlstate = of.sqlstate?.length === 5 ? { sqlstate: of.sqlstate } : {};
+    const reason = of.reason === undefined ? {} : { reason: of.reason.slice(0, 1024) };
+    const recorded = this.draft(
+      'statement.outcome-recorded',
+      {
+        intentId,
+        outcome,
+        ...tag,
+        ...(of.rows === undefined ? {} : { rows: of.rows }),
+        ...sqlstate,
+        ...reason,
+        durationMs: of.durationMs,
+      },
+      { requestId },
+    );
+    if (requestId === undefined || of.concludes === false) return [recorded];
+    const concluded = this.draft(
+      'review.concluded',
+      { gatewayId: this.session.gatewayId, intentId, outcome, ...tag, ...sqlstate, ...reason },
+      { requestId, signed: true },
+    );
+    return [recorded, concluded];
+  }
+
+  verdict(verdict: Verdict): {
+    effect: Effect;
+    rule: string;
+    reason: string;
+    policyVersion: number;
+    policyHash: string;
+  } {
+    return {
+      effect: verdict.effect,
+      rule: verdict.rule,
+      reason: verdict.reason,
+      policyVersion: this.policy.version,
+      policyHash: this.policy.hash,
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import type { Effect } from '#libs/contracts/events/statement-events.js';
+import { Counter, Gauge, Histogram, type Registry } from '#libs/observability/metrics.js';
+import type { SpoolMetrics } from './spool/spool-options.js';
+
+/** The figures of one gateway. What is read at the time of asking comes in through `watch`. */
+export class GatewayMetrics implements SpoolMetrics {
+  private readonly statements: Counter<'effect'>;
+  private readonly holdSeconds: Histogram;
+  private readonly rejected: Counter<'reason'>;
+  private readonly writeSeconds: Histogram;
+  private readonly spooled: Counter;
+  private readonly drainedEvents: Counter;
+  private readonly drainFailures: Counter;
+
+  constructor(private readonly registry: Registry) {
+    const registers = [registry];
+    this.statements = new Counter({
+      name: 'countersign_statements_total',
+      help: 'Statements by what the policy said of them',
+      labelNames: ['effect'],
+      registers,
+    });
+    this.holdSeconds = new Histogram({
+      name: 'countersign_hold_seconds',
+      help: 'How long statements were held, however it ended',
+      buckets: [1, 5, 15, 60, 300, 900, 3600],
+      registers,
+    });
+    this.rejected = new Counter({
+      name: 'countersign_decisions_rejected_total',
+      help: 'Decisions that ran nothing, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.writeSeconds = new Histogram({
+      name: 'countersign_spool_write_seconds',
+      help: 'One durable write of the spool, shared by all that wait',
+      buckets: [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25, 1],
+      registers,
+    });
+    this.spooled = new Counter({
+      name: 'countersign_spool_events_total',
+      help: 'Events made durable',
+      registers,
+    });
+    this.drainedEvents = new Counter({
+      name: 'countersign_spool_drained_total',
+      help: 'Events acknowledged by the event log',
+      registers,
+    });
+    this.drainFailures = new Counter({
+      name: 'countersign_spool_drain_failures_total',
+      help: 'Times the event log could not be reached or gave up',
+      registers,
+    });
+  }
+
+  watch(read: {
+    readonly connections: () => number;
+    readonly holds: () => number;
+    readonly spoolPendingBytes: () => number;
+    readonly spoolPendingEvents: () => number;
+  }): void {
+    this.gauge('countersign_connections', 'Client connections', read.connections);
+    this.gauge('countersign_holds', 'Statements that are held now', read.holds);
+    this.gauge(
+      'countersign_spool_pending_bytes',
+      'Bytes that wait for the event log',
+      read.spoolPendingBytes,
+    );
+    this.gauge(
+      'countersign_spool_pending_events',
+      'Events that wait for the event log',
+      read.spoolPendingEvents,
+    );
+  }
+
+  counted(effect: Effect): void {
+    this.statements.inc({ effect });
+  }
+
+  heldFor(milliseconds: number): void {
+    this.holdSeconds.observe(milliseconds / 1000);
+  }
+
+  decisionRejected(reason: string): void {
+    this.rejected.inc({ reason });
+  }
+
+  groupWritten(events: number, _bytes: number, milliseconds: number): void {
+    this.spooled.inc(events);
+    this.writeSeconds.observe(milliseconds / 1000);
+  }
+
+  drained(events: number): void {
+    this.drainedEvents.inc(events);
+  }
+
+  drainFailed(): void {
+    this.drainFailures.inc();
+  }
+
+  private gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

@@ -1,0 +1,133 @@
+import type { Reading } from '../enforcement/judge.js';
+import { unknownStatement } from '../enforcement/known-text.js';
+import {
+  credentialUnderReview,
+  deniedByPolicy,
+  functionCallRefused,
+  reviewInFailedTransaction,
+} from '../enforcement/refusals.js';
+import type { Refusal } from './refusal.js';
+import { SlotKind, slotFor } from './slot.js';
+import type { Considered } from './statement-intake.js';
+import {
+  recordIntent,
+  recordRefused,
+  refuseQuery,
+  unreadable,
+  type StatementPath,
+} from './statement-path.js';
+
+/** Query and FunctionCall: the messages that end with a ReadyForQuery of their own. */
+export class QueryMessages {
+  constructor(private readonly path: StatementPath) {}
+
+  query(frame: Buffer, text: Buffer): void {
+    const reading = this.path.judge.read(text);
+    if (reading instanceof Promise) this.path.turn.until(reading, (read) => this.judge(frame, text, read));
+    else this.judge(frame, text, reading);
+  }
+
+  functionCall(frame: Buffer): void {
+    const statement = unknownStatement(frame, 'FUNCTION CALL', 'a function call by oid');
+    const verdict = unreadable('function-call', functionCallRefused.message);
+    recordRefused(this.path, { statement, protocol: 'function-call', verdict }, functionCallRefused);
+    refuseQuery(this.path, functionCallRefused);
+  }
+
+  /** For a message that was not even taken into memory. */
+  refuseUnread(refusal: Refusal): void {
+    refuseQuery(this.path, refusal);
+  }
+
+  private judge(frame: Buffer, text: Buffer, reading: Reading): void {
+    const { path } = this;
+    // An error of the series came in while this waited.
+    if (path.state.skipping) return;
+    if (!reading.ok) {
+      const statement = unknownStatement(text, 'UNREADABLE', reading.refusal.message.slice(0, 200));
+      recordRefused(
+        path,
+        { statement, protocol: 'simple', verdict: unreadable('unreadable', 'it cannot be read') },
+        reading.refusal,
+      );
+      return refuseQuery(path, reading.refusal);
+    }
+    const considered = path.intake.consider(reading.known);
+    if (considered === undefined) return path.turn.onceQuiet(() => this.judge(frame, text, reading));
+    switch (considered.verdict.effect) {
+      case 'allow':
+        return this.forward(frame, considered);
+      case 'deny':
+        return this.refuse(considered, deniedByPolicy(considered.verdict));
+      case 'review':
+        return path.turn.whenQuiet(() => this.review(frame, considered));
+    }
+  }
+
+  private refuse(considered: Considered, refusal: Refusal): void {
+    const { path } = this;
+    path.toTarget.record(path.recorder.chunks(considered.known));
+    recordRefused(
+      path,
+      { statement: considered.recorded, protocol: 'simple', verdict: considered.verdict },
+      refusal,
+    );
+    refuseQuery(path, refusal);
+  }
+
+  private forward(frame: Buffer, considered: Considered): void {
+    const { path } = this;
+    if (considered.known.longText !== undefined) path.toTarget.record(path.recorder.chunks(considered.known));
+    const run = recordIntent(
+      path,
+      { statement: considered.recorded, protocol: 'simple', verdict: considered.verdict },
+      considered.transactional,
+    );
+    path.toTarget.send(
+      frame,
+      slotFor(SlotKind.Query, { run, changes: path.intake.nameChanges(considered.known), recorded: true }),
+    );
+    path.state.endSeries();
+    if (considered.transactional) path.state.began = true;
+  }
+
+  /** The server is quiet and the turn is taken. */
+  private review(frame: Buffer, considered: Considered): void {
+    const { path } = this;
+    if (path.state.skipping) return path.turn.goOn(() => undefined);
+    if (path.state.status === 'E') {
+      // A failed transaction runs nothing but its end, so the server refuses this one by itself. With the
+      // end of the transaction in the same message it would run.
+      const certain = considered.analysis.statements.every(
+        (statement) => statement.transaction === undefined && statement.incomplete === undefined,
+      );
+      if (certain) return path.turn.goOn(() => this.forward(frame, considered));
+      return path.turn.goOn(() => this.refuse(considered, reviewInFailedTransaction));
+    }
+    if (considered.holdsCredential)
+      return path.turn.goOn(() => this.refuse(considered, credentialUnderReview));
+    path.hold({
+      considered,
+      protocol: 'simple',
+      bound: {
+        text: considered.known.bytes.toString('base64'),
+        standsFor: considered.standsFor.map((text) => text.bytes.toString('base64')),
+        parameterTypes: [],
+        parameterFormats: [],
+        parameters: [],
+        resultFormats: [],
+        maxRows: 0,
+      },
+      parameters: undefined,
+      release: (run) =>
+        path.turn.goOn(() => {
+          path.toTarget.send(
+            frame,
+            slotFor(SlotKind.Query, { run, changes: path.intake.nameChanges(considered.known) }),
+          );
+          path.state.endSeries();
+        }),
+      refuse: (refusal) => path.turn.goOn(() => refuseQuery(path, refusal)),
+    });
+  }
+}

@@ -1,0 +1,81 @@
+import type { Clock } from '#libs/kernel/clock.js';
+import type { Verdict } from '#libs/policy/policy.js';
+import type { Effect } from '#libs/contracts/events/statement-events.js';
+import type { Judge } from '../enforcement/judge.js';
+import type { Intent, Recorder } from '../enforcement/recorder.js';
+import type { HoldRequest } from '../enforcement/hold-request.js';
+import type { Outcomes } from './outcomes.js';
+import { refusalResponse, type Refusal } from './refusal.js';
+import { startRun, type Run } from './run.js';
+import type { SessionState } from './session-state.js';
+import { SlotKind, slotFor } from './slot.js';
+import type { StatementIntake } from './statement-intake.js';
+import type { ToTarget } from './to-target.js';
+import type { Turn } from './turn.js';
+
+/** What the messages of one session have in common on their way to the target. */
+export interface StatementPath {
+  readonly state: SessionState;
+  readonly toTarget: ToTarget;
+  readonly turn: Turn;
+  readonly judge: Judge;
+  readonly intake: StatementIntake;
+  readonly recorder: Recorder;
+  readonly outcomes: Outcomes;
+  readonly clock: Clock;
+  /** Holds a statement; the turn is taken until the hold has ended. */
+  readonly hold: (request: HoldRequest) => void;
+  readonly counted: (effect: Effect) => void;
+}
+
+/** Records an intent and returns its run; both count once the batch they are in is durable. */
+export function recordIntent(path: StatementPath, intent: Intent, transactional: boolean): Run {
+  path.counted(intent.verdict.effect);
+  const draft = path.recorder.intent(intent);
+  path.toTarget.recordOne(draft);
+  return startRun(draft.event.id, path.clock.monotonic(), { transactional });
+}
+
+/** Records an intent that is refused, with its outcome beside it. */
+export function recordRefused(path: StatementPath, intent: Intent, refusal: Refusal): void {
+  path.counted(intent.verdict.effect);
+  const draft = path.recorder.intent(intent);
+  path.toTarget.recordOne(draft);
+  path.toTarget.record(
+    path.recorder.outcome({
+      intentId: draft.event.id,
+      outcome: 'refused',
+      sqlstate: refusal.code,
+      reason: intent.verdict.effect === 'deny' ? `rule ${intent.verdict.rule}` : refusal.message,
+      durationMs: 0,
+    }),
+  );
+}
+
+/** The verdict on what is refused before any rule can be asked. */
+export const unreadable = (rule: string, reason: string): Verdict => ({
+  effect: 'deny',
+  rule,
+  reason,
+  reviewers: [],
+});
+
+/**
+ * Answers a Query with an error. Where nothing is under way and no transaction can fail of it, the target
+ * hears nothing of it; elsewhere it fails there in its place.
+ */
+export function refuseQuery(path: StatementPath, refusal: Refusal): void {
+  const { state, toTarget } = path;
+  const response = refusalResponse(refusal);
+  if (state.slots.length === 0 && toTarget.idle && state.status !== 'T' && !state.seriesOpen)
+    toTarget.answer(response);
+  else toTarget.send(Buffer.alloc(0), slotFor(SlotKind.Query, { refusal: response }));
+  state.endSeries();
+}
+
+/** Answers a message of the extended protocol with an error: the rest up to Sync is thrown away. */
+export function refuseExtended(path: StatementPath, refusal: Refusal): void {
+  path.toTarget.send(Buffer.alloc(0), slotFor(SlotKind.Parse, { refusal: refusalResponse(refusal) }));
+  path.state.seriesOpen = true;
+  path.state.skipping = true;
+}

@@ -1,0 +1,170 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { EventLog } from '#libs/event-log/port.js';
+import { discoveringVerifier } from '#libs/identity/token-verifier.js';
+import type { Clock } from '#libs/kernel/clock.js';
+import { messageOf } from '#libs/kernel/coded-error.js';
+import { Health } from '#libs/observability/health.js';
+import type { Logger } from '#libs/observability/logger.js';
+import { createRegistry } from '#libs/observability/metrics.js';
+import { replaceCredentials } from '#libs/sql/replace-credentials.js';
+import { createSqlAnalyzer } from '#libs/sql/sql-analyzer.js';
+import type { GatewayConfig } from './config.js';
+import { DecisionFeed } from './enforcement/decision-feed.js';
+import { DecisionInbox } from './enforcement/decision-inbox.js';
+import { HOLD_LIMITS, type HoldLimits } from './enforcement/hold-request.js';
+import { HeldRequests } from './enforcement/held-requests.js';
+import { Judge, MAX_TEXT_BYTES } from './enforcement/judge.js';
+import { keptGatewayId } from './gateway-id.js';
+import { GatewayMetrics } from './gateway-metrics.js';
+import { GatewayModule } from './gateway.module.js';
+import { CancelRegistry } from './postgres/cancel-registry.js';
+import { Listener } from './postgres/listener.js';
+import { OutcomeJournal } from './postgres/outcomes.js';
+import { TargetRoom } from './postgres/target-room.js';
+import { openSpool } from './spool/open-spool.js';
+
+/** A Bind with large parameters is taken into memory up to here. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+
+const LOGIN_MS = 15_000;
+const TARGET_MS = 10_000;
+
+/** How long the end may take: sessions, then the spool on its way to the event log. */
+const SESSIONS_END_MS = 2_000;
+const DRAIN_MS = 5_000;
+
+export interface Surroundings {
+  readonly eventLog: EventLog;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly randomBytes: (count: number) => Buffer;
+  readonly logger: Logger;
+  readonly holdLimits?: HoldLimits;
+  readonly loginMs?: number;
+}
+
+export interface Gateway {
+  readonly gatewayId: string;
+  readonly port: number;
+  readonly httpPort: number;
+  /** Accepts no more, ends holds and sessions cleanly, drains the spool, closes what it opened. */
+  stop(): Promise<void>;
+}
+
+/** Starts the gateway. The event log is the caller's: it is closed by whoever opened it, after `stop`. */
+export async function startGateway(config: GatewayConfig, given: Surroundings): Promise<Gateway> {
+  const { eventLog, clock, newId, logger } = given;
+  const { tenant, policy } = config;
+  const registry = createRegistry('gateway');
+  const metrics = new GatewayMetrics(registry);
+  const gatewayId = config.gatewayId ?? (await keptGatewayId(config.spoolFolder, newId));
+  const { spool } = await openSpool({
+    folder: config.spoolFolder,
+    tenant,
+    signingKey: config.signingKey,
+    producerFactory: () => eventLog.producer(),
+    ...(config.spoolMaxBytes === undefined ? {} : { maxBytes: config.spoolMaxBytes }),
+    clock,
+    newId,
+    logger,
+    metrics,
+  });
+  const analyzer = createSqlAnalyzer({ maxTextBytes: MAX_TEXT_BYTES });
+  // New with each start, so that a commitment links credentials within one life of the gateway and no further.
+  const salt = given.randomBytes(32);
+  const judge = new Judge(analyzer, policy, (text, credentials) => ({
+    text: replaceCredentials(text, credentials, salt),
+    replaced: credentials.length,
+  }));
+  const held = new HeldRequests();
+  const inbox = new DecisionInbox({
+    gatewayId,
+    tenant,
+    trusted: config.decisionKeys,
+    held,
+    spool,
+    clock,
+    newId,
+    logger,
+    rejected: (reason) => metrics.decisionRejected(reason),
+  });
+  const feed = new DecisionFeed(eventLog, inbox, gatewayId, logger);
+  const listener = new Listener({
+    judge,
+    spool,
+    journal: new OutcomeJournal(spool, logger),
+    held,
+    clock,
+    newId,
+    logger,
+    holdLimits: given.holdLimits ?? HOLD_LIMITS,
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    counted: (effect) => metrics.counted(effect),
+    heldFor: (milliseconds) => metrics.heldFor(milliseconds),
+    secureContext: config.secureContext,
+    verifier: discoveringVerifier({ issuer: config.issuer, audience: 'countersign-gateway' }),
+    targets: config.targets,
+    room: new TargetRoom(),
+    cancels: new CancelRegistry(),
+    gatewayId,
+    tenant,
+    limits: { loginMs: given.loginMs ?? LOGIN_MS, targetMs: TARGET_MS },
+  });
+  metrics.watch({
+    connections: () => listener.size,
+    holds: () => held.size,
+    spoolPendingBytes: () => spool.state().pendingBytes,
+    spoolPendingEvents: () => spool.state().undrainedRecords,
+  });
+  const health = new Health();
+  health.add('listener', () => (listener.listening ? undefined : 'it does not accept connections'));
+  health.add('spool', () => spool.state().broken?.message);
+  health.add('decisions', () => feed.problem);
+
+  const undo: (() => Promise<unknown>)[] = [() => spool.close(DRAIN_MS), () => analyzer.close()];
+  try {
+    // Decisions first: one that comes for the first statement held must not be missed.
+    await feed.start();
+    undo.unshift(() => feed.stop());
+    const port = await listener.listen(config.port, config.host);
+    undo.unshift(() => listener.close(SESSIONS_END_MS));
+    const server = await NestFactory.create<NestFastifyApplication>(
+      GatewayModule.forRoot({ logger, metrics: registry, health }),
+      new FastifyAdapter({ bodyLimit: 1024, requestTimeout: 10_000, forceCloseConnections: true }),
+      { logger: false, abortOnError: false },
+    );
+    await server.listen({ host: config.host, port: config.httpPort });
+    // Operators see to the end whether it is ready: it is not, once it stops.
+    undo.push(() => server.close());
+    const httpPort = (server.getHttpServer().address() as { port: number }).port;
+    logger.warn('masking is off: values leave as the target sends them');
+    logger.info(
+      {
+        gatewayId,
+        port,
+        httpPort,
+        targets: [...config.targets.keys()],
+        policyHash: policy.hash,
+        eventLog: eventLog.kind,
+      },
+      'the gateway is ready',
+    );
+    return { gatewayId, port, httpPort, stop: () => runAll(undo, logger) };
+  } catch (error) {
+    await runAll(undo, logger);
+    throw error;
+  }
+}
+
+/** Each in its order; one that fails does not keep the others from ending. */
+async function runAll(steps: readonly (() => Promise<unknown>)[], logger: Logger): Promise<void> {
+  for (const step of steps) {
+    try {
+      await step();
+    } catch (error) {
+      logger.error({ err: error, reason: messageOf(error) }, 'a part of the gateway did not end cleanly');
+    }
+  }
+}
