@@ -35,6 +35,13 @@ export class BearerGuard implements CanActivate {
       );
     }
     const verified = await this.verifier.verify(token);
+    if (!verified.ok && verified.unavailable === true)
+      throw new ProblemException(
+        'identity-unavailable',
+        503,
+        'Nobody can be identified now',
+        verified.problem,
+      );
     if (!verified.ok)
       throw new ProblemException('unauthenticated', 401, 'The token is not valid', verified.problem);
     request.identity = verified.identity;

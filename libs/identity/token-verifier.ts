@@ -1,8 +1,11 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { identityKinds, type Identity } from '#libs/contracts/identity.js';
-import { CodedError } from '#libs/kernel/coded-error.js';
+import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 
-export type Verified = { ok: true; identity: Identity; expiresAt: number } | { ok: false; problem: string };
+export type Verified =
+  | { ok: true; identity: Identity; expiresAt: number }
+  /** `unavailable`: the token was not judged, because the issuer's keys cannot be had right now. */
+  | { ok: false; problem: string; unavailable?: true };
 
 export interface TokenVerifier {
   /** Verifies a JWT access token. A token that is not good is a value; never throws for what a client sent. */
@@ -41,8 +44,47 @@ export function verifierWithKeys(
         });
         return identityOf(payload, options.issuer);
       } catch (error) {
-        return { ok: false, problem: describe(error) };
+        return refusalOf(error);
       }
+    },
+  };
+}
+
+/**
+ * A verifier that finds the issuer's keys by discovery when the first token comes, so that a service
+ * starts without its identity provider. Until the keys are known every token is refused as unavailable;
+ * a failed discovery is tried again with a later token, at most once a second.
+ */
+export function discoveringVerifier(
+  options: Pick<TokenVerifierOptions, 'issuer' | 'audience'>,
+  discover: (issuer: string) => Promise<string> = discoverJwksUri,
+  monotonic: () => number = () => performance.now(),
+): TokenVerifier {
+  let verifier: Promise<TokenVerifier> | undefined;
+  let failedAt = -Infinity;
+  let failure: unknown;
+  const found = (): Promise<TokenVerifier> => {
+    if (verifier === undefined && monotonic() - failedAt < 1_000) return Promise.reject(failure);
+    verifier ??= discover(options.issuer).then(
+      (jwksUri) => createTokenVerifier({ ...options, jwksUri }),
+      (error: unknown) => {
+        verifier = undefined;
+        failedAt = monotonic();
+        failure = error;
+        throw error;
+      },
+    );
+    return verifier;
+  };
+  return {
+    async verify(token) {
+      let ready: TokenVerifier;
+      try {
+        ready = await found();
+      } catch (error) {
+        return refusalOf(error);
+      }
+      return ready.verify(token);
     },
   };
 }
@@ -84,14 +126,22 @@ function identityOf(payload: JWTPayload, issuer: string): Verified {
   return { ok: true, identity, expiresAt: (payload.exp as number) * 1000 };
 }
 
-function describe(error: unknown): string {
-  if (error instanceof errors.JWTExpired) return 'the token has expired: get a new one';
+function refusalOf(error: unknown): Verified {
+  if (error instanceof errors.JWTExpired)
+    return { ok: false, problem: 'the token has expired: get a new one' };
   if (error instanceof errors.JWTClaimValidationFailed)
-    return `the token's claim "${error.claim}" is not the one expected here`;
-  if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout))
-    return 'the token is not one of ours';
-  return `the identity provider's keys cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    return { ok: false, problem: `the token's claim "${error.claim}" is not the one expected here` };
+  if (error instanceof errors.JOSEError && !KEYS_UNREADABLE.includes(error.code))
+    return { ok: false, problem: 'the token is not one of ours' };
+  return {
+    ok: false,
+    unavailable: true,
+    problem: `the identity provider's keys cannot be read: ${messageOf(error)}`,
+  };
 }
+
+/** What jose says when the key set did not come, or came as something else: no verdict on the token. */
+const KEYS_UNREADABLE = ['ERR_JWKS_TIMEOUT', 'ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID'];
 
 /** The issuer's discovery document names its keys (OpenID Connect Discovery 1.0, section 4). */
 export async function discoverJwksUri(issuer: string): Promise<string> {

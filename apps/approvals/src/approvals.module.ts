@@ -1,0 +1,66 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { CqrsModule } from '@nestjs/cqrs';
+import { BearerGuard } from '#libs/http/bearer.guard.js';
+import { OperationsController } from '#libs/http/operations.controller.js';
+import { ProblemFilter } from '#libs/http/problem.filter.js';
+import { HEALTH, LOGGER, METRICS, TOKEN_VERIFIER } from '#libs/http/tokens.js';
+import type { Directory } from '#libs/identity/directory.js';
+import type { TokenVerifier } from '#libs/identity/token-verifier.js';
+import type { Health } from '#libs/observability/health.js';
+import type { Logger } from '#libs/observability/logger.js';
+import type { Registry } from '#libs/observability/metrics.js';
+import type { DatabasePool } from '#libs/postgres/pool.js';
+import { OpenApiController } from './request/http/openapi.controller.js';
+import { RequestReader } from './request/http/request-reader.js';
+import { RequestsController } from './request/http/requests.controller.js';
+import { WaitController } from './request/http/wait.controller.js';
+import type { RequestChanges } from './request/read/request-changes.js';
+import { CastVoteHandler } from './request/write/cast-vote/cast-vote.handler.js';
+import { CommentOnRequestHandler } from './request/write/comment-on-request/comment-on-request.handler.js';
+import type { RequestExecutor } from './request/write/request-executor.js';
+import { RevokeGrantHandler } from './request/write/revoke-grant/revoke-grant.handler.js';
+import { CHANGES, DIRECTORY, EXECUTOR, GOING_DOWN, NEW_ID, POOL } from './tokens.js';
+
+/** What the HTTP side works with; made, and ended, by whoever starts the service. */
+export interface ApprovalsParts {
+  readonly pool: DatabasePool;
+  readonly executor: RequestExecutor;
+  readonly directory: Directory;
+  readonly changes: RequestChanges;
+  readonly verifier: TokenVerifier;
+  readonly newId: () => string;
+  readonly logger: Logger;
+  readonly metrics: Registry;
+  readonly health: Health;
+  readonly goingDown: AbortSignal;
+}
+
+@Module({})
+export class ApprovalsModule {
+  static forRoot(parts: ApprovalsParts): DynamicModule {
+    return {
+      module: ApprovalsModule,
+      imports: [CqrsModule.forRoot()],
+      controllers: [OperationsController, OpenApiController, RequestsController, WaitController],
+      providers: [
+        { provide: APP_GUARD, useClass: BearerGuard },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: POOL, useValue: parts.pool },
+        { provide: EXECUTOR, useValue: parts.executor },
+        { provide: DIRECTORY, useValue: parts.directory },
+        { provide: CHANGES, useValue: parts.changes },
+        { provide: TOKEN_VERIFIER, useValue: parts.verifier },
+        { provide: NEW_ID, useValue: parts.newId },
+        { provide: LOGGER, useValue: parts.logger },
+        { provide: METRICS, useValue: parts.metrics },
+        { provide: HEALTH, useValue: parts.health },
+        { provide: GOING_DOWN, useValue: parts.goingDown },
+        RequestReader,
+        CastVoteHandler,
+        CommentOnRequestHandler,
+        RevokeGrantHandler,
+      ],
+    };
+  }
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { SigningKey, TrustedKeys } from '#libs/contracts/event-signature.js';
+import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js';
+import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
+import { messageOf } from '#libs/kernel/coded-error.js';
+import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
+
+const schema = z.object({
+  COUNTERSIGN_TENANT: z.string().max(64).default('default'),
+  COUNTERSIGN_OIDC_ISSUER: z.url('must be the URL of an OIDC issuer'),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// URL'),
+  COUNTERSIGN_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info'),
+  COUNTERSIGN_APPROVALS_HOST: z.string().default('127.0.0.1'),
+  COUNTERSIGN_APPROVALS_PORT: portSetting,
+  COUNTERSIGN_GATEWAY_KEYS: z.string(),
+  COUNTERSIGN_DECISION_SIGNING_KEY: z.string(),
+  COUNTERSIGN_DIRECTORY: z.string(),
+  COUNTERSIGN_POLICY: z.string().optional(),
+  COUNTERSIGN_REVIEWERS: z.string().min(1).max(256).default('dba'),
+});
+
+export interface ApprovalsConfig {
+  readonly tenant: string;
+  readonly issuer: string;
+  readonly databaseUrl: string;
+  readonly eventLog: EventLogSettings;
+  readonly logLevel: string;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Public keys of the gateways, from a file: never from the event log, the database or the network. */
+  readonly gatewayKeys: TrustedKeys;
+  readonly signingKey: SigningKey;
+  readonly directoryFile: string;
+  /** The text of the policy file; undefined: the built-in policy. */
+  readonly policy: { readonly file: string; readonly text: string } | undefined;
+  readonly reviewers: string;
+}
+
+/** Reads everything the service needs to start. Throws SettingError, one line that names the variable. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): ApprovalsConfig {
+  const given = readSettings(schema, environment);
+  return {
+    tenant: given.COUNTERSIGN_TENANT,
+    issuer: given.COUNTERSIGN_OIDC_ISSUER,
+    databaseUrl: given.DATABASE_URL,
+    eventLog: readEventLogSettings(environment),
+    logLevel: given.COUNTERSIGN_LOG_LEVEL,
+    host: given.COUNTERSIGN_APPROVALS_HOST,
+    port: given.COUNTERSIGN_APPROVALS_PORT,
+    gatewayKeys: fromFile('COUNTERSIGN_GATEWAY_KEYS', given.COUNTERSIGN_GATEWAY_KEYS, parseTrustedKeys),
+    signingKey: fromFile(
+      'COUNTERSIGN_DECISION_SIGNING_KEY',
+      given.COUNTERSIGN_DECISION_SIGNING_KEY,
+      parseSigningKey,
+    ),
+    directoryFile: given.COUNTERSIGN_DIRECTORY,
+    policy:
+      given.COUNTERSIGN_POLICY === undefined
+        ? undefined
+        : fromFile('COUNTERSIGN_POLICY', given.COUNTERSIGN_POLICY, (text) => ({
+            file: given.COUNTERSIGN_POLICY as string,
+            text,
+          })),
+    reviewers: given.COUNTERSIGN_REVIEWERS,
+  };
+}
+
+function fromFile<T>(variable: string, file: string, parse: (text: string) => T): T {
+  try {
+    return parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new SettingError(variable, `${file}: ${messageOf(error).split('\n')[0]}`);
+  }
+}

@@ -1,0 +1,43 @@
+import type { EventOf } from '#libs/contracts/events/registry.js';
+import type { Identity } from '#libs/contracts/identity.js';
+import { sha256Hex } from '#libs/kernel/hash.js';
+import { shownText } from '../request/read/shown-text.js';
+
+/**
+ * Where a review contradicts itself: what it says about the statement, the target or the requester is
+ * not what its binding, which is what will be approved, holds. undefined when all agrees.
+ */
+export function bindingContradiction(event: EventOf<'review.asked'>): string | undefined {
+  const { binding, statement, verdict } = event;
+  if (binding.tenant !== event.tenant) return 'the binding is of another tenant';
+  if (binding.gatewayId !== event.gatewayId) return 'the binding is of another gateway';
+  if (binding.sessionId !== undefined && binding.sessionId !== event.sessionId)
+    return 'the binding is of another session';
+  if (event.identity === undefined || !sameIdentity(event.identity, binding.requester))
+    return 'the binding is of another requester';
+  if (binding.insideTransaction !== event.insideTransaction)
+    return 'the binding disagrees about the transaction';
+  if (verdict.effect !== 'review') return 'the verdict is not review';
+  if (!isStorable(binding.requester.name)) return "the requester's name holds characters that are not text";
+  const exact = Buffer.concat(binding.statements.map(({ text }) => Buffer.from(text, 'base64')));
+  if (statement.sha256 !== sha256Hex(exact)) return 'the SHA-256 is not that of the bytes to be approved';
+  if (statement.bytes !== exact.length) return 'the length is not that of the bytes to be approved';
+  if (statement.credentialsReplaced !== undefined) {
+    return statement.text === undefined
+      ? 'a statement with credentials must carry the text to show'
+      : undefined;
+  }
+  if (statement.text !== undefined && statement.text !== shownText(exact))
+    return 'the text is not that of the bytes to be approved';
+  return undefined;
+}
+
+const sameIdentity = (a: Identity, b: Identity): boolean =>
+  a.name === b.name &&
+  a.kind === b.kind &&
+  a.issuer === b.issuer &&
+  a.subject === b.subject &&
+  a.onBehalfOf === b.onBehalfOf;
+
+/** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
+const isStorable = (text: string): boolean => !text.includes('\0') && text.isWellFormed();

@@ -1,0 +1,225 @@
+import { z } from 'zod';
+import type { TrustedKeys } from '#libs/contracts/event-signature.js';
+import type { LogRecord, PartitionHandler, TopicPartition } from '#libs/event-log/port.js';
+import type { Clock } from '#libs/kernel/clock.js';
+import { CodedError } from '#libs/kernel/coded-error.js';
+import type { Logger } from '#libs/observability/logger.js';
+import { sql, type DatabasePool, type DatabaseTransactionConnection } from '#libs/postgres/pool.js';
+import type { PolicyShelf, Route } from '../policy/policy-shelf.js';
+import type { RequestCommand } from '../request/domain/request-command.js';
+import type { RequestExecutor } from '../request/write/request-executor.js';
+import type { RequestUnit } from '../request/write/request-unit.js';
+import { checkReview, type CheckedReview, type Rejection } from './check-review.js';
+import { keepBinding } from './keep-binding.js';
+
+export interface RequestsConsumerDependencies {
+  readonly pool: DatabasePool;
+  readonly executor: RequestExecutor;
+  readonly shelf: PolicyShelf;
+  readonly gatewayKeys: TrustedKeys;
+  readonly tenant: string;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly logger: Logger;
+  /** Names the log and the topic, so that positions in one are never taken for another's. */
+  readonly source: { readonly log: string; readonly topicId: string };
+  readonly onRejected: (rejection: Rejection) => void;
+}
+
+type Asked = Extract<CheckedReview, { kind: 'asked' }>;
+
+/**
+ * Reads `requests`. Position and epoch live in approvals.positions and move in the transaction that
+ * stores what a batch led to: whatever is killed or delivered twice, each record takes effect once.
+ */
+export class RequestsConsumer implements PartitionHandler {
+  private readonly epochs = new Map<number, bigint>();
+  /** Partitions whose last batch could not be stored, and since when (monotonic). */
+  private readonly failing = new Map<number, number>();
+
+  constructor(private readonly dependencies: RequestsConsumerDependencies) {}
+
+  async claim({ partition }: TopicPartition): Promise<bigint> {
+    const { pool, source } = this.dependencies;
+    const row = await pool.one(sql.type(z.object({ epoch: z.bigint(), next_offset: z.bigint() }))`
+      INSERT INTO approvals.positions AS held (log, topic_id, partition, epoch, next_offset)
+      VALUES (${source.log}, ${source.topicId}, ${partition}, 1, 0)
+      ON CONFLICT (log, topic_id, partition) DO UPDATE SET epoch = held.epoch + 1
+      RETURNING epoch, next_offset`);
+    this.epochs.set(partition, row.epoch);
+    return row.next_offset;
+  }
+
+  /** Milliseconds for which some partition has not got on; undefined while all is well. */
+  failingFor(): number | undefined {
+    const since = [...this.failing.values()];
+    return since.length === 0 ? undefined : performance.now() - Math.min(...since);
+  }
+
+  async handle(at: TopicPartition, records: readonly LogRecord[]): Promise<'stored' | 'fenced'> {
+    try {
+      const result = await this.store(at, records);
+      this.failing.delete(at.partition);
+      return result;
+    } catch (error) {
+      if (!this.failing.has(at.partition)) this.failing.set(at.partition, performance.now());
+      throw error;
+    }
+  }
+
+  private async store(
+    { partition }: TopicPartition,
+    records: readonly LogRecord[],
+  ): Promise<'stored' | 'fenced'> {
+    const last = records.at(-1);
+    if (last === undefined) return 'stored';
+    const epoch = this.epochs.get(partition);
+    if (epoch === undefined) return 'fenced';
+    const { clock, executor, gatewayKeys, tenant } = this.dependencies;
+    const checked = records.map((record) => checkReview(record, gatewayKeys, tenant, clock.now()));
+    // Read before the transaction: the shelf has a connection of its own, and policies only ever appear.
+    const routes = await this.routesOf(checked.filter((review) => review.kind === 'asked'));
+    const rejections: Rejection[] = [];
+    try {
+      await executor.transact(async (unit, tx) => {
+        rejections.length = 0;
+        for (const review of checked) {
+          const rejection = await this.take(review, routes, unit, tx);
+          if (rejection === undefined) continue;
+          rejections.push(rejection);
+          unit.publish(this.rejectionDraft(rejection));
+        }
+        unit.afterAppend(() => this.moveOn(tx, partition, epoch, last.offset + 1n));
+      });
+    } catch (error) {
+      if (!(error instanceof Fenced)) throw error;
+      this.epochs.delete(partition);
+      return 'fenced';
+    }
+    for (const rejection of rejections) this.dependencies.onRejected(rejection);
+    return 'stored';
+  }
+
+  private async routesOf(asked: readonly Asked[]): Promise<Map<string, Route>> {
+    const routes = new Map<string, Route>();
+    for (const { event } of asked) {
+      const { policyHash, rule } = event.verdict;
+      routes.set(event.id, await this.dependencies.shelf.routeOf(policyHash, rule));
+    }
+    return routes;
+  }
+
+  /** Carries out what one record says; returns why it is rejected, where it is. */
+  private async take(
+    review: CheckedReview,
+    routes: ReadonlyMap<string, Route>,
+    unit: RequestUnit,
+    tx: DatabaseTransactionConnection,
+  ): Promise<Rejection | undefined> {
+    if (review.kind === 'rejected') return review.rejection;
+    const { event } = review;
+    const requestId = event.requestId as string;
+    const reject = (detail: string): Rejection => ({
+      reason: 'malformed',
+      detail,
+      requestId,
+      causationId: event.id,
+    });
+    let command: RequestCommand | undefined;
+    if (review.kind === 'asked') {
+      const route = routes.get(event.id);
+      if (route?.kind === 'unknown-rule')
+        return reject(`the policy has no rule ${review.event.verdict.rule.slice(0, 128)} with reviewers`);
+      command = openCommand(review, route);
+    } else {
+      command = factCommand(review.event);
+    }
+    const before = await unit.stateOf(requestId);
+    if (command === undefined) {
+      if (event.type === 'review.concluded' && before?.gatewayId === event.gatewayId)
+        unit.afterAppend(async () => {
+          await tx.query(sql.unsafe`
+            UPDATE approvals.requests SET outcome = ${event.outcome} WHERE id = ${requestId}`);
+        });
+      return undefined;
+    }
+    const { identity, sessionId } = event;
+    const decided = await unit.apply(requestId, command, { identity, sessionId, causationId: event.id });
+    if (!decided.ok) {
+      if (decided.refusal.code !== 'unknown-request') return reject(decided.refusal.message);
+      // Its review was rejected, or its hold had ended, when it was asked: nothing is open here.
+      this.dependencies.logger.warn(
+        { requestId, type: event.type },
+        'an event of a request that is not known',
+      );
+      return undefined;
+    }
+    if (review.kind === 'asked' && before === undefined) {
+      const { binding, statement } = review.event;
+      const credentials = statement.credentialsReplaced !== undefined;
+      unit.afterAppend(() => keepBinding(tx, requestId, binding, credentials));
+    }
+    return undefined;
+  }
+
+  private rejectionDraft(rejection: Rejection) {
+    const { requestId, causationId, reason, detail } = rejection;
+    return {
+      id: this.dependencies.newId(),
+      type: 'review.rejected',
+      key: requestId ?? 'unknown',
+      requestId,
+      causationId,
+      place: undefined,
+      fields: { reason, detail },
+    } as const;
+  }
+
+  private async moveOn(
+    tx: DatabaseTransactionConnection,
+    partition: number,
+    epoch: bigint,
+    nextOffset: bigint,
+  ): Promise<void> {
+    const { log, topicId } = this.dependencies.source;
+    const moved = await tx.query(sql.unsafe`
+      UPDATE approvals.positions SET next_offset = ${nextOffset}
+      WHERE log = ${log} AND topic_id = ${topicId} AND partition = ${partition} AND epoch = ${epoch}`);
+    if (moved.rowCount !== 1) throw new Fenced();
+  }
+}
+
+/** Rolls the batch back: somebody else has claimed the partition. */
+class Fenced extends CodedError {
+  constructor() {
+    super('FENCED', 'another consumer holds the partition', { safeToRetry: true });
+  }
+}
+
+const openCommand = ({ event, digest }: Asked, route: Route | undefined): RequestCommand => ({
+  type: 'open',
+  requested: {
+    requester: event.binding.requester,
+    target: event.binding.target,
+    statement: event.statement,
+    verdict: event.verdict,
+    gatewayId: event.gatewayId,
+    intentId: event.intentId,
+    digest,
+    expiresAt: event.holdExpiresAt,
+  },
+  needed: route?.kind === 'reviewers' ? route.needed : undefined,
+});
+
+/** undefined for what changes no request: how the statement ended is kept beside it. */
+function factCommand(event: Extract<CheckedReview, { kind: 'told' }>['event']): RequestCommand | undefined {
+  const { gatewayId, intentId } = event;
+  switch (event.type) {
+    case 'review.cancelled':
+      return { type: 'cancel', gatewayId, intentId, reason: event.reason };
+    case 'review.released':
+      return { type: 'consume', gatewayId, intentId, decisionId: event.decisionId, digest: event.digest };
+    case 'review.concluded':
+      return undefined;
+  }
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { Logger } from '#libs/observability/logger.js';
+import { sql, type DatabasePool } from '#libs/postgres/pool.js';
+import type { PolicyShelf } from '../../../policy/policy-shelf.js';
+import type { RequestExecutor } from '../../write/request-executor.js';
+
+/**
+ * Routes the requests that wait for a policy that has become known since. Those whose policy still is
+ * not known go on waiting, until their hold ends. Harmless in any number of replicas.
+ */
+export async function routeWaitingRequests(
+  pool: DatabasePool,
+  executor: RequestExecutor,
+  shelf: PolicyShelf,
+  logger: Logger,
+): Promise<void> {
+  const rows = await pool.any(
+    sql.type(z.object({ id: z.string(), policy_hash: z.string(), rule: z.string() }))`
+    SELECT id::text, policy_hash, rule FROM approvals.requests AS request
+    WHERE NOT routed AND state = 'pending'
+      AND EXISTS (SELECT 1 FROM approvals.publications AS known WHERE known.hash = request.policy_hash)
+    ORDER BY ordinal LIMIT 100`,
+  );
+  for (const { id, policy_hash: policyHash, rule } of rows) {
+    const route = await shelf.routeOf(policyHash, rule);
+    if (route.kind === 'reviewers') await executor.execute(id, { type: 'route', needed: route.needed }, {});
+    else logger.warn({ requestId: id, policyHash, rule }, 'a waiting request names a rule its policy lacks');
+  }
+}

@@ -1,0 +1,114 @@
+import type { RequestCommand } from './request-command.js';
+import type { RequestEvent } from './request-event.js';
+import type { Request, RequestState } from './request-state.js';
+import { hasRunOut } from './deadline.js';
+import { decideVote } from './decide-vote.js';
+import { accepted, alreadyEnded, refused, type Decided } from './decided.js';
+import { barredBySeparation, isHuman, reviewerGroups, sameActor } from './eligibility.js';
+
+const MAX_COMMENTS = 200;
+
+/**
+ * Judges a command. Pure: `now` is milliseconds since 1970, ids stand in the command. A command that has
+ * already had its effect is accepted with no events.
+ */
+export function decide(command: RequestCommand, state: RequestState, now: number): Decided {
+  if (command.type === 'open') return open(command, state);
+  if (state === undefined) return refused('unknown-request', 'There is no such request.');
+  switch (command.type) {
+    case 'route':
+      if (state.needed !== undefined) return refused('already-routed', 'The request has its reviewers.');
+      return state.status === 'pending'
+        ? accepted({ type: 'request.routed', needed: command.needed })
+        : alreadyEnded(state);
+    case 'cast-vote':
+      return decideVote(command, state, now);
+    case 'comment':
+      return comment(command, state);
+    case 'revoke':
+      return revoke(command, state);
+    case 'expire':
+      return hasRunOut(state, now) ? accepted({ type: 'request.expired' }) : accepted();
+    case 'cancel':
+      return cancel(command, state);
+    case 'consume':
+      return consume(command, state);
+  }
+}
+
+function open(command: Extract<RequestCommand, { type: 'open' }>, state: RequestState): Decided {
+  const { requested, needed } = command;
+  if (state !== undefined) {
+    const same =
+      state.intentId === requested.intentId &&
+      state.gatewayId === requested.gatewayId &&
+      state.digest === requested.digest;
+    return same
+      ? accepted()
+      : refused('already-requested', 'Another review was asked under this request id.');
+  }
+  const opened: RequestEvent = { type: 'request.requested', ...requested };
+  return needed === undefined ? accepted(opened) : accepted(opened, { type: 'request.routed', needed });
+}
+
+function comment(command: Extract<RequestCommand, { type: 'comment' }>, state: Request): Decided {
+  const { author } = command;
+  const reviews = isHuman(author) && reviewerGroups(state, author).length > 0;
+  if (!reviews && !sameActor(state.requester, author.identity))
+    return refused('not-a-reviewer', 'Only the requester and the reviewers comment on a request.');
+  if (state.comments >= MAX_COMMENTS)
+    return refused('too-many-comments', `A request takes at most ${MAX_COMMENTS} comments.`);
+  return accepted({ type: 'request.commented', author: author.identity, text: command.text });
+}
+
+/** Best effort: the signed decision is on its way, and the gateway may have used it already. */
+function revoke(command: Extract<RequestCommand, { type: 'revoke' }>, state: Request): Decided {
+  const { by, reason } = command;
+  const own = sameActor(state.requester, by.identity);
+  const reviews =
+    reviewerGroups(state, by).length > 0 && barredBySeparation(state, by, undefined) === undefined;
+  if (!own && !reviews)
+    return refused('not-yours', 'Only the requester and the reviewers may revoke a grant.');
+  if (state.status === 'pending')
+    return refused('not-granted', 'There is no grant to revoke: deny the request instead.');
+  if (state.status !== 'granted') return alreadyEnded(state);
+  return accepted({
+    type: 'request.revoked',
+    by: by.identity,
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+function cancel(command: Extract<RequestCommand, { type: 'cancel' }>, state: Request): Decided {
+  if (!fromItsGateway(command, state)) return anotherGateway();
+  if (state.status !== 'pending' && state.status !== 'granted') return accepted();
+  return command.reason === 'expired'
+    ? accepted({ type: 'request.expired' })
+    : accepted({ type: 'request.cancelled', reason: command.reason });
+}
+
+/**
+ * The statement has gone out. That is a fact and is recorded once, also where the grant has been revoked
+ * or has run out here in the meantime; without a grant of ours it is a finding.
+ */
+function consume(command: Extract<RequestCommand, { type: 'consume' }>, state: Request): Decided {
+  if (!fromItsGateway(command, state)) return anotherGateway();
+  const { grant } = state;
+  if (
+    grant === undefined ||
+    grant.digest !== command.digest ||
+    (grant.decisionId !== undefined && grant.decisionId !== command.decisionId)
+  ) {
+    return refused(
+      'not-the-grant',
+      'The gateway released a statement on a decision that was not issued for it.',
+    );
+  }
+  return state.status === 'consumed' ? accepted() : accepted({ type: 'request.consumed' });
+}
+
+const fromItsGateway = (from: { gatewayId: string; intentId: string }, state: Request): boolean =>
+  from.gatewayId === state.gatewayId && from.intentId === state.intentId;
+
+const anotherGateway = (): Decided =>
+  refused('another-gateway', 'Only the gateway that holds the statement speaks for it.');

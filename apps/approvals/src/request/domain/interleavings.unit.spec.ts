@@ -1,0 +1,271 @@
+import fc from 'fast-check';
+import type { Reviewers } from '#libs/contracts/events/request-events.js';
+import { actor, identityOf, PEOPLE, person } from '../../testing/sample-people.js';
+import { decide } from './decide.js';
+import type { RequestCommand } from './request-command.js';
+import type { RequestEvent, RequestEventOf } from './request-event.js';
+import { evolve, type RequestState } from './request-state.js';
+
+/** 10^5 in the long run: COUNTERSIGN_PROPERTY_RUNS=100000. */
+const RUNS = Number(process.env['COUNTERSIGN_PROPERTY_RUNS'] ?? 3_000);
+const START = Date.parse('2026-11-21T12:00:00.000Z');
+const HOLD_ENDS = START + 900_000;
+const GATEWAYS = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] as const;
+const DIGESTS = ['aa'.repeat(32), 'bb'.repeat(32)] as const;
+
+const name = fc.constantFrom(...PEOPLE.map((each) => each.name));
+const groups = fc.subarray(['dba', 'security', 'engineering', 'compliance']);
+/** The groups move under the votes: current ones count, whatever they were before. */
+const somebody = fc.oneof(
+  { weight: 3, arbitrary: name.map((who) => actor(who)) },
+  { weight: 1, arbitrary: fc.tuple(name, groups).map(([who, now]) => actor(who, now)) },
+  { weight: 1, arbitrary: name.map((who) => ({ identity: identityOf(who), standing: undefined })) },
+);
+const needed: fc.Arbitrary<Reviewers> = fc.constantFrom<Reviewers>(
+  [{ group: 'dba', count: 1 }],
+  [{ group: 'dba', count: 2 }],
+  [
+    { group: 'dba', count: 1 },
+    { group: 'security', count: 1 },
+  ],
+  [
+    { group: 'dba', count: 2 },
+    { group: 'security', count: 2 },
+  ],
+);
+/** Mostly the right one, so that stories get somewhere. */
+const mostly = <T>(right: T, wrong: T): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 6, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: fc.constant(wrong) });
+const gateway = { gatewayId: mostly<string>(...GATEWAYS), intentId: fc.constant(GATEWAYS[0]) };
+
+const command = (requester: string): fc.Arbitrary<RequestCommand> =>
+  fc.oneof(
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('open' as const),
+        needed: fc.option(needed, { nil: undefined }),
+        requested: mostly<string>(...DIGESTS).map((digest) => ({
+          requester: identityOf(requester),
+          target: { name: 'shop', kind: 'postgres' as const, environment: 'production', database: 'shop' },
+          statement: { sha256: digest, bytes: 1, kind: 'GRANT', kinds: ['GRANT'], category: 'dcl' as const },
+          verdict: { effect: 'review' as const, rule: 'r', reason: '', policyVersion: 1, policyHash: digest },
+          gatewayId: GATEWAYS[0],
+          intentId: GATEWAYS[0],
+          digest,
+          expiresAt: new Date(HOLD_ENDS).toISOString(),
+        })),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('route' as const), needed }) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        type: fc.constant('cast-vote' as const),
+        voter: somebody,
+        requesterOwner: fc.constant(person(requester).owner),
+        decision: fc.constantFrom(
+          'approve' as const,
+          'approve' as const,
+          'approve' as const,
+          'approve' as const,
+          'approve' as const,
+          'approve' as const,
+          'deny' as const,
+        ),
+        reason: fc.constantFrom('because', undefined),
+        decisionId: mostly<string>(...GATEWAYS),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('comment' as const),
+        author: somebody,
+        text: fc.constant('?'),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('revoke' as const),
+        by: somebody,
+        reason: fc.constant(undefined),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('expire' as const) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        type: fc.constant('cancel' as const),
+        reason: fc.constantFrom('client-gone', 'expired'),
+        ...gateway,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        type: fc.constant('consume' as const),
+        decisionId: mostly<string>(...GATEWAYS),
+        digest: mostly<string>(...DIGESTS),
+        ...gateway,
+      }),
+    },
+  );
+
+interface Step {
+  readonly command: RequestCommand;
+  readonly now: number;
+  readonly event: RequestEvent;
+}
+
+const story = name.chain((requester) =>
+  fc.record({
+    requester: fc.constant(requester),
+    steps: fc.array(fc.record({ command: command(requester), pause: mostly(0, 50_000) }), {
+      minLength: 1,
+      maxLength: 60,
+      size: 'max',
+    }),
+  }),
+);
+
+function play(steps: readonly { command: RequestCommand; pause: number }[]): Step[] {
+  const played: Step[] = [];
+  let state: RequestState;
+  let now = START;
+  for (const { command: given, pause } of steps) {
+    now += pause;
+    for (const event of decide(given, state, now).events) {
+      state = evolve(state, event);
+      played.push({ command: given, now, event });
+    }
+  }
+  return played;
+}
+
+const only = <T extends RequestEvent['type']>(played: readonly Step[], type: T): RequestEventOf<T>[] =>
+  played.map(({ event }) => event).filter((event): event is RequestEventOf<T> => event.type === type);
+
+const always = (claim: (requester: string, played: readonly Step[]) => void): void =>
+  fc.assert(
+    fc.property(story, ({ requester, steps }) => claim(requester, play(steps))),
+    { numRuns: RUNS },
+  );
+
+/** A grant is right when its approvers can be told apart, one to a place: by trying every assignment. */
+function canSeat(places: readonly string[], people: readonly { groups: readonly string[] }[]): boolean {
+  const [place, ...others] = places;
+  if (place === undefined) return true;
+  return people.some(
+    (one, index) =>
+      one.groups.includes(place) &&
+      canSeat(
+        others,
+        people.filter((_, at) => at !== index),
+      ),
+  );
+}
+
+describe('in any interleaving of commands', () => {
+  it('every event there is comes up, so that the claims below are about something', () => {
+    const seen = new Set(
+      fc
+        .sample(story, { numRuns: 2_000, seed: 1 })
+        .flatMap(({ steps }) => play(steps).map(({ event }) => event.type)),
+    );
+    expect([...seen].sort()).toEqual([
+      'request.cancelled',
+      'request.commented',
+      'request.consumed',
+      'request.expired',
+      'request.granted',
+      'request.refused',
+      'request.requested',
+      'request.revoked',
+      'request.routed',
+      'request.vote-cast',
+      'request.vote-refused',
+    ]);
+  });
+
+  it('only people who are eligible at that moment decide, and nobody their own or their agent’s request', () => {
+    always((requester, played) => {
+      for (const { command: given, event } of played) {
+        if (event.type !== 'request.vote-cast' || given.type !== 'cast-vote') continue;
+        const { identity, standing } = given.voter;
+        expect(event.voter.name).not.toBe(requester);
+        expect(person(requester).owner).not.toBe(event.voter.name);
+        expect([identity.kind, standing?.kind]).toEqual(['human', 'human']);
+        expect(standing?.groups).toContain(event.group);
+        expect(standing?.groups).not.toContain('compliance');
+      }
+    });
+  });
+
+  it('a grant stands on distinct people, one for each place', () => {
+    always((_, played) => {
+      const routed = only(played, 'request.routed');
+      expect(routed.length).toBeLessThanOrEqual(1);
+      for (const granted of only(played, 'request.granted')) {
+        const approvers = only(played, 'request.vote-cast')
+          .filter((vote) => granted.decidedBy.includes(vote.voter.name))
+          .map((vote) => vote.voter);
+        const places = (routed[0]?.needed ?? []).flatMap(({ group, count }) =>
+          Array<string>(count).fill(group),
+        );
+        expect(places.length).toBeGreaterThan(0);
+        expect(new Set(granted.decidedBy).size).toBe(granted.decidedBy.length);
+        expect(approvers).toHaveLength(places.length);
+        expect(canSeat(places, approvers)).toBe(true);
+        expect(granted.digest).toBe(only(played, 'request.requested')[0]?.digest);
+      }
+    });
+  });
+
+  it('the quorum is complete as soon as the approvals so far can fill it', () => {
+    always((_, played) => {
+      const routed = only(played, 'request.routed')[0];
+      const places = (routed?.needed ?? []).flatMap(({ group, count }) => Array<string>(count).fill(group));
+      const approvers: { groups: readonly string[] }[] = [];
+      played.forEach(({ event }, index) => {
+        if (event.type !== 'request.vote-cast' || event.decision !== 'approve') return;
+        approvers.push(event.voter);
+        expect(played[index + 1]?.event.type === 'request.granted').toBe(canSeat(places, approvers));
+      });
+    });
+  });
+
+  it('there is one decision at most, none after the end and none after time', () => {
+    always((_, played) => {
+      const decisions = played.filter(({ event }) =>
+        ['request.granted', 'request.refused'].includes(event.type),
+      );
+      expect(decisions.length).toBeLessThanOrEqual(1);
+      for (const { now } of decisions) expect(now).toBeLessThan(HOLD_ENDS);
+      const ended = played.findIndex(({ event }) =>
+        [
+          'request.refused',
+          'request.expired',
+          'request.cancelled',
+          'request.revoked',
+          'request.consumed',
+        ].includes(event.type),
+      );
+      if (ended < 0) return;
+      const after = played.slice(ended + 1).map(({ event }) => event.type);
+      const allowed = ['request.commented', 'request.consumed'];
+      expect(after.filter((type) => !allowed.includes(type))).toEqual([]);
+    });
+  });
+
+  it('a grant is consumed once at most, and only as it was given', () => {
+    always((_, played) => {
+      const granted = only(played, 'request.granted')[0];
+      const consumed = played.filter(({ event }) => event.type === 'request.consumed');
+      expect(consumed.length).toBeLessThanOrEqual(1);
+      for (const { command: given } of consumed)
+        expect(given).toMatchObject({ digest: granted?.digest, decisionId: granted?.decisionId });
+    });
+  });
+});

@@ -1,0 +1,84 @@
+import type { Reviewers } from '#libs/contracts/events/request-events.js';
+import type { Identity } from '#libs/contracts/identity.js';
+import type { RequestEventOf } from './request-event.js';
+
+/** What the directory says of a person at this moment. */
+export interface Standing {
+  readonly kind: Identity['kind'];
+  readonly groups: readonly string[];
+  readonly owner?: string | undefined;
+}
+
+/** Somebody who wants to decide: who the token says they are, and what the directory knows of them now. */
+export interface Actor {
+  readonly identity: Identity;
+  /** undefined: the directory does not know the name; such a person decides nothing. */
+  readonly standing: Standing | undefined;
+}
+
+export interface OpenRequest {
+  readonly type: 'open';
+  readonly requested: Omit<RequestEventOf<'request.requested'>, 'type'>;
+  /** undefined: the policy version that judged is not known yet; the request waits without a route. */
+  readonly needed: Reviewers | undefined;
+}
+
+export interface RouteRequest {
+  readonly type: 'route';
+  readonly needed: Reviewers;
+}
+
+export interface CastVote {
+  readonly type: 'cast-vote';
+  readonly voter: Actor;
+  /** The owner of the requester as the directory knows it now, beside the one in the requester's identity. */
+  readonly requesterOwner: string | undefined;
+  readonly decision: 'approve' | 'deny';
+  readonly reason: string | undefined;
+  /** The id of the decision that is signed if this vote completes the quorum. */
+  readonly decisionId: string;
+}
+
+export interface Comment {
+  readonly type: 'comment';
+  readonly author: Actor;
+  readonly text: string;
+}
+
+export interface RevokeGrant {
+  readonly type: 'revoke';
+  readonly by: Actor;
+  readonly reason: string | undefined;
+}
+
+/** Time has passed; whether anything has run out is judged from `now`. */
+export interface ExpireRequest {
+  readonly type: 'expire';
+}
+
+/** The gateway says that its hold has ended. */
+export interface CancelRequest {
+  readonly type: 'cancel';
+  readonly gatewayId: string;
+  readonly intentId: string;
+  readonly reason: string;
+}
+
+/** The gateway says that it used the grant: a fact, whatever has happened here since. */
+export interface ConsumeGrant {
+  readonly type: 'consume';
+  readonly gatewayId: string;
+  readonly intentId: string;
+  readonly decisionId: string;
+  readonly digest: string;
+}
+
+export type RequestCommand =
+  | OpenRequest
+  | RouteRequest
+  | CastVote
+  | Comment
+  | RevokeGrant
+  | ExpireRequest
+  | CancelRequest
+  | ConsumeGrant;

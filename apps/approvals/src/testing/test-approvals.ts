@@ -1,0 +1,150 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseTrustedKeys } from '#libs/contracts/key-files.js';
+import type { EventLogProducer } from '#libs/event-log/port.js';
+import { systemClock, type Clock } from '#libs/kernel/clock.js';
+import { newId } from '#libs/kernel/uuid.js';
+import { loadPolicy } from '#libs/policy/load-policy.js';
+import type { Policy } from '#libs/policy/policy.js';
+import { startTokenIssuer } from '#libs/testing/token-issuer.js';
+import type { ApprovalsConfig } from '../config.js';
+import { startApprovals, type Approvals } from '../start-approvals.js';
+import { newSigningKey, SampleGateway } from './sample-gateway.js';
+import { PEOPLE, person, type SamplePerson } from './sample-people.js';
+import { silent, type TestPlatform } from './test-platform.js';
+
+const POLICY = `version: 1
+default: allow
+rules:
+  - id: schema-change
+    when: statement.category == 'ddl'
+    effect: review
+    reviewers: [{ group: dba, count: 1 }]
+  - id: two-dba
+    when: statement.category == 'dcl'
+    effect: review
+    reviewers: [{ group: dba, count: 2 }]
+  - id: dba-and-security
+    when: statement.category == 'code'
+    effect: review
+    reviewers: [{ group: dba, count: 1 }, { group: security, count: 1 }]
+`;
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string | null;
+  // Whatever JSON came back.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly body: any;
+}
+
+/** Approvals as it runs in production, over HTTP and the embedded log, with a gateway that asks it. */
+export interface TestApprovals {
+  readonly approvals: Approvals;
+  readonly gateway: SampleGateway;
+  /** Appends to the event log as gateways do. */
+  readonly producer: EventLogProducer;
+  readonly decisionKey: ReturnType<typeof newSigningKey>;
+  readonly policy: Policy;
+  call(
+    as: string | undefined,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: object,
+  ): Promise<Answer>;
+  vote(as: string, requestId: string, decision: 'approve' | 'deny', more?: object): Promise<Answer>;
+  writeDirectory(people: readonly SamplePerson[]): Promise<void>;
+  /** Another service on the same database and log. */
+  startAnother(changes?: { policy?: string; clock?: Clock }): Promise<Approvals>;
+  dispose(): Promise<void>;
+}
+
+export const policyOf = (text: string): Policy => loadPolicy({ text, file: 'test' });
+
+export async function testApprovals(platform: TestPlatform): Promise<TestApprovals> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'countersign-approvals-'));
+  const directoryFile = path.join(folder, 'directory.json');
+  const writeDirectory = (people: readonly SamplePerson[]): Promise<void> =>
+    writeFile(directoryFile, JSON.stringify({ people }));
+  await writeDirectory(PEOPLE);
+  const issuer = await startTokenIssuer();
+  const gateway = new SampleGateway();
+  const decisionKey = newSigningKey();
+  const config: ApprovalsConfig = {
+    tenant: 'default',
+    issuer: issuer.issuer,
+    databaseUrl: platform.approvalsUrl,
+    eventLog: { kind: 'embedded', databaseUrl: platform.approvalsUrl },
+    logLevel: 'silent',
+    host: '127.0.0.1',
+    port: 0,
+    gatewayKeys: parseTrustedKeys(gateway.key.publicPem),
+    signingKey: decisionKey.signing,
+    directoryFile,
+    policy: undefined,
+    reviewers: 'dba',
+  };
+  const startAnother: TestApprovals['startAnother'] = ({ policy = POLICY, clock = systemClock } = {}) =>
+    startApprovals(config, {
+      eventLog: platform.eventLog,
+      policy: policyOf(policy),
+      readPolicy: policyOf,
+      clock,
+      newId,
+      logger: silent,
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+  const approvals = await startAnother();
+  const producer = await platform.adminLog.producer();
+
+  const tokens = new Map<string, Promise<string>>();
+  const tokenOf = (name: string): Promise<string> => {
+    const known = tokens.get(name);
+    if (known !== undefined) return known;
+    const { kind, groups, owner } = person(name);
+    const token = issuer.token(`sub-${name}`, 'countersign-api', {
+      preferred_username: name,
+      groups,
+      countersign_kind: kind,
+      ...(owner === undefined ? {} : { countersign_owner: owner }),
+    });
+    tokens.set(name, token);
+    return token;
+  };
+  const call: TestApprovals['call'] = async (as, method, where, body, headers = {}) => {
+    const response = await fetch(`${approvals.url}${where}`, {
+      method,
+      headers: {
+        ...(as === undefined ? {} : { authorization: `Bearer ${await tokenOf(as)}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const type = response.headers.get('content-type');
+    return { status: response.status, type, body: type?.includes('json') === true ? JSON.parse(text) : text };
+  };
+  return {
+    approvals,
+    gateway,
+    producer,
+    decisionKey,
+    policy: policyOf(POLICY),
+    call,
+    vote: (as, requestId, decision, more = decision === 'deny' ? { reason: 'too risky' } : {}) =>
+      call(as, 'POST', `/v1/requests/${requestId}/votes`, { decision, ...more }),
+    writeDirectory,
+    startAnother,
+    dispose: async () => {
+      await approvals.stop();
+      await producer.close();
+      await issuer.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
