@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import type { SigningKey } from '#libs/contracts/event-signature.js';
+import { parseSigningKey } from '#libs/contracts/key-files.js';
+import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
+import { messageOf } from '#libs/kernel/coded-error.js';
+import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
+import { isKeyName } from '#libs/tlog/vkey.js';
+
+/** An origin becomes `<this>/<topic>/<partition>` and stays below 255 bytes. */
+const MAX_ORIGIN_BYTES = 200;
+
+const schema = z.object({
+  COUNTERSIGN_HOME: z.string().default('.countersign'),
+  COUNTERSIGN_TENANT: z.string().max(64).default('default'),
+  COUNTERSIGN_OIDC_ISSUER: z.url('must be the URL of an OIDC issuer'),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// URL'),
+  COUNTERSIGN_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info'),
+  COUNTERSIGN_AUDIT_HOST: z.string().default('127.0.0.1'),
+  COUNTERSIGN_AUDIT_PORT: portSetting,
+  COUNTERSIGN_AUDIT_PUBLIC_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+  COUNTERSIGN_LEDGER_KEY: z.string(),
+  COUNTERSIGN_LEDGER_ORIGIN: z
+    .string()
+    .refine(
+      (origin) =>
+        isKeyName(origin) && Buffer.byteLength(origin) <= MAX_ORIGIN_BYTES && !/^\/|\/$|:\/\//.test(origin),
+      'must be the logs’ URL without its scheme and without a slash at the end, such as audit.example/ledger',
+    )
+    .default('localhost/countersign'),
+  COUNTERSIGN_TRUST: z.string().optional(),
+});
+
+export interface AuditConfig {
+  readonly tenant: string;
+  readonly issuer: string;
+  readonly databaseUrl: string;
+  readonly eventLog: EventLogSettings;
+  readonly logLevel: string;
+  readonly host: string;
+  readonly port: number;
+  /** How others reach this service; undefined: at its own address. */
+  readonly publicUrl: string | undefined;
+  /** Signs checkpoints and nothing else. */
+  readonly ledgerKey: SigningKey;
+  readonly origin: string;
+  /** Outside the database: the logs' keys and their last checkpoints. */
+  readonly trustFolder: string;
+}
+
+/** Reads everything the service needs to start. Throws SettingError, one line that names the variable. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): AuditConfig {
+  const given = readSettings(schema, environment);
+  return {
+    tenant: given.COUNTERSIGN_TENANT,
+    issuer: given.COUNTERSIGN_OIDC_ISSUER,
+    databaseUrl: given.DATABASE_URL,
+    eventLog: readEventLogSettings(environment),
+    logLevel: given.COUNTERSIGN_LOG_LEVEL,
+    host: given.COUNTERSIGN_AUDIT_HOST,
+    port: given.COUNTERSIGN_AUDIT_PORT,
+    publicUrl: given.COUNTERSIGN_AUDIT_PUBLIC_URL,
+    ledgerKey: readKey(given.COUNTERSIGN_LEDGER_KEY),
+    origin: given.COUNTERSIGN_LEDGER_ORIGIN,
+    trustFolder: path.resolve(given.COUNTERSIGN_TRUST ?? path.join(given.COUNTERSIGN_HOME, 'trust')),
+  };
+}
+
+function readKey(file: string): SigningKey {
+  try {
+    return parseSigningKey(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new SettingError('COUNTERSIGN_LEDGER_KEY', `${file}: ${messageOf(error).split('\n')[0]}`);
+  }
+}

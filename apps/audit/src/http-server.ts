@@ -1,0 +1,19 @@
+import 'reflect-metadata';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+
+/** Nothing here takes a body. Bytes. */
+const BODY_LIMIT = 1_024;
+
+/** Makes the HTTP application of a module; the caller lets it listen and closes it. */
+export function createHttpServer(module: DynamicModule): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: 10_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256 },
+  });
+  // Nest's own logger would write lines that are no JSON; what fails at the start is thrown.
+  return NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false, abortOnError: false });
+}

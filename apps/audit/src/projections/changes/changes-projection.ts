@@ -1,0 +1,131 @@
+import { parseEvent, type AnyEvent, type EventOf } from '#libs/contracts/events/registry.js';
+import { POISON_TYPE } from '#libs/ledger/event-columns.js';
+import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
+import type { ProjectedEntry, Projection } from '../projection.js';
+
+type Intent = EventOf<'statement.intent-recorded'>;
+type Outcome = EventOf<'statement.outcome-recorded'>;
+
+/** What changes something, besides everything that a person had to review. */
+const CHANGING: readonly string[] = ['write', 'ddl', 'dcl', 'code'];
+
+const DECISIONS: Readonly<Record<string, string>> = {
+  'request.granted': 'granted',
+  'request.refused': 'refused',
+  'request.expired': 'expired',
+  'request.cancelled': 'cancelled',
+  'request.revoked': 'revoked',
+};
+
+const READ = new Set(['statement.intent-recorded', 'statement.outcome-recorded', ...Object.keys(DECISIONS)]);
+
+/**
+ * The register of changes: who changed what, by which rule, who approved it and how it ended. Intent and
+ * outcome come from one producer on one partition, so the intent is always first; what approvals decided
+ * comes on another chain at any time and is stored on its own.
+ */
+export const changesProjection: Projection = {
+  name: 'changes_v1',
+  topics: ['statements', 'approvals'],
+
+  async apply(query, entries) {
+    let taken = 0;
+    for (const entry of entries) {
+      if (entry.type === POISON_TYPE)
+        return { taken, problem: 'a record that could not be read was sealed here' };
+      if (READ.has(entry.type)) {
+        const parsed = parseEvent(entry.payload);
+        if (!parsed.ok) return { taken, problem: parsed.problem };
+        await store(query, entry, parsed.event);
+      }
+      taken += 1;
+    }
+    return { taken };
+  },
+};
+
+function store(query: BulkQuery, entry: ProjectedEntry, event: AnyEvent): Promise<unknown> {
+  if (event.type === 'statement.intent-recorded') return storeIntent(query, entry, event);
+  if (event.type === 'statement.outcome-recorded') return storeOutcome(query, event);
+  return storeDecision(query, event);
+}
+
+async function storeIntent(query: BulkQuery, { chain, seq }: ProjectedEntry, event: Intent): Promise<void> {
+  const { statement, target, verdict, identity } = event;
+  if (!CHANGING.includes(statement.category) && verdict.effect !== 'review') return;
+  await query(
+    `INSERT INTO projections.changes_v1 (intent_id, chain, seq, intended_at, request_id, session_id, who, who_kind,
+       on_behalf_of, target, environment, database, kind, category, statement_sha256, statement_text, rule, effect,
+       policy_version)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+     ON CONFLICT (intent_id) DO NOTHING`,
+    [
+      event.id,
+      chain,
+      seq,
+      microseconds(event.time),
+      event.requestId ?? null,
+      event.sessionId ?? null,
+      storable(identity?.name),
+      identity?.kind ?? null,
+      storable(identity?.onBehalfOf),
+      storable(target.name),
+      storable(target.environment),
+      storable(target.database),
+      storable(statement.kind),
+      statement.category,
+      statement.sha256,
+      storable(statement.text),
+      storable(verdict.rule),
+      verdict.effect,
+      verdict.policyVersion,
+    ],
+    'changes-intent',
+  );
+}
+
+/** Most outcomes belong to reads, which are not in the register: then nothing is stored. */
+async function storeOutcome(query: BulkQuery, event: Outcome): Promise<void> {
+  await query(
+    `UPDATE projections.changes_v1 SET outcome = $2, outcome_at = $3, rows = $4, sqlstate = $5, reason = $6
+     WHERE intent_id = $1`,
+    [
+      event.intentId,
+      event.outcome,
+      microseconds(event.time),
+      event.rows ?? null,
+      event.sqlstate ?? null,
+      storable(event.reason),
+    ],
+    'changes-outcome',
+  );
+}
+
+async function storeDecision(query: BulkQuery, event: AnyEvent): Promise<void> {
+  const decision = DECISIONS[event.type];
+  if (decision === undefined || event.requestId === undefined) return;
+  const decidedBy =
+    'decidedBy' in event ? event.decidedBy : event.type === 'request.revoked' ? [event.by.name] : [];
+  const reason = 'reason' in event ? event.reason : undefined;
+  await query(
+    `INSERT INTO projections.change_decisions_v1 (request_id, decision, decided_by, decided_at, reason)
+     VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (request_id) DO UPDATE SET decision = excluded.decision, decided_at = excluded.decided_at,
+       reason = excluded.reason, decided_by = CASE WHEN excluded.decided_by = '{}'
+         THEN change_decisions_v1.decided_by ELSE excluded.decided_by END`,
+    [
+      event.requestId,
+      decision,
+      decidedBy.map((name) => storable(name)),
+      microseconds(event.time),
+      storable(typeof reason === 'string' ? reason : undefined),
+    ],
+    'changes-decision',
+  );
+}
+
+const microseconds = (time: string): bigint => BigInt(Date.parse(time)) * 1000n;
+
+/** PostgreSQL's text takes no NUL; the sealed bytes keep it. */
+const storable = (text: string | undefined): string | null =>
+  text === undefined ? null : text.replaceAll('\u0000', '\ufffd').toWellFormed();
