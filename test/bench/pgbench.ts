@@ -36,7 +36,8 @@ export async function pgbenchSelectOnly(
   const tps = Number(/tps = ([0-9.]+)/.exec(stdout)?.[1]);
   const latencyMs = Number(/latency average = ([0-9.]+) ms/.exec(stdout)?.[1]);
   const failed = Number(/number of failed transactions: ([0-9]+)/.exec(stdout)?.[1] ?? 0);
-  if (!(tps > 0) || !(latencyMs > 0) || failed > 0) throw new Error(`pgbench on ${contender.name}: ${stdout}`);
+  if (!(tps > 0) || !(latencyMs > 0) || failed > 0)
+    throw new Error(`pgbench on ${contender.name}: ${stdout}`);
   return { tps, latencyMs };
 }
 

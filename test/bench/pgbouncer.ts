@@ -23,7 +23,10 @@ export async function startPgbouncer(options: {
   await chmod(folder, 0o755);
   const target = new URL(options.targetUrl);
   const port = await freePort();
-  for (const [name, source] of [['cert.pem', options.certificate], ['key.pem', options.key]] as const) {
+  for (const [name, source] of [
+    ['cert.pem', options.certificate],
+    ['key.pem', options.key],
+  ] as const) {
     await writeFile(path.join(folder, name), await readFile(source), { mode: 0o644 });
   }
   await writeFile(
@@ -45,7 +48,11 @@ ignore_startup_parameters = extra_float_digits
 `,
   );
   const user = await postgresSystemUser();
-  const child = spawn('pgbouncer', [path.join(folder, 'pgbouncer.ini')], { ...user, cwd: '/', stdio: 'ignore' });
+  const child = spawn('pgbouncer', [path.join(folder, 'pgbouncer.ini')], {
+    ...user,
+    cwd: '/',
+    stdio: 'ignore',
+  });
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());

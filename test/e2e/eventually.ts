@@ -1,5 +1,9 @@
 /** Tries until `attempt` returns something other than undefined, then returns it; fails after `ms`. */
-export async function eventually<T>(what: string, ms: number, attempt: () => Promise<T | undefined>): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  ms: number,
+  attempt: () => Promise<T | undefined>,
+): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {
     const result = await attempt();

@@ -87,7 +87,9 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     await expect(alice.query('SHOW application_name')).resolves.toMatchObject({
       rows: [{ application_name: expect.stringContaining('first-light') as string }],
     });
-    await expect(alice.query('SELECT tier FROM customers LIMIT 1')).resolves.toMatchObject({ rows: [{ tier: null }] });
+    await expect(alice.query('SELECT tier FROM customers LIMIT 1')).resolves.toMatchObject({
+      rows: [{ tier: null }],
+    });
     await alice.end();
     expect((await outcomeOf(requestId)).outcome).toBe('completed');
     const types = await eventually('the whole life is sealed', 15_000, async () => {
@@ -123,7 +125,15 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     const withoutReason = await stack.cli(['--as', 'bob', 'requests', 'deny', requestId]);
     expect(withoutReason.code).not.toBe(0);
     const denial = await eventually('bob can deny', 10_000, async () => {
-      const vote = await stack.cli(['--as', 'bob', 'requests', 'deny', requestId, '--reason', 'not before the release']);
+      const vote = await stack.cli([
+        '--as',
+        'bob',
+        'requests',
+        'deny',
+        requestId,
+        '--reason',
+        'not before the release',
+      ]);
       return vote.code === 0 ? vote : undefined;
     });
     expect(denial.code).toBe(0);
@@ -131,7 +141,9 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     expect(error).toMatchObject({ code: '42501', severity: 'ERROR' });
     expect(error?.detail).toContain('bob');
     expect(error?.detail).toContain('not before the release');
-    await expect(alice.query("SELECT to_regclass('refused_table') AS t")).resolves.toMatchObject({ rows: [{ t: null }] });
+    await expect(alice.query("SELECT to_regclass('refused_table') AS t")).resolves.toMatchObject({
+      rows: [{ t: null }],
+    });
     await alice.end();
     expect((await outcomeOf(requestId)).outcome).toBe('refused');
   });
@@ -165,7 +177,9 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     expect((await stack.cli(['--as', 'bob', 'requests', 'approve', requestId])).code).not.toBe(0);
     const admin = new pg.Client({ connectionString: stack.ready.targets['shop']?.adminUrl });
     await admin.connect();
-    await expect(admin.query("SELECT to_regclass('never_made') AS t")).resolves.toMatchObject({ rows: [{ t: null }] });
+    await expect(admin.query("SELECT to_regclass('never_made') AS t")).resolves.toMatchObject({
+      rows: [{ t: null }],
+    });
     await admin.end();
   });
 
@@ -187,9 +201,13 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
       (await eventsOf(requestId)).find((event) => event.type === 'decision.rejected'),
     );
     expect(rejected['reason']).toBe('forged');
-    expect((await stack.cli(['--as', 'bob', 'requests', 'deny', requestId, '--reason', 'forged'])).code).toBe(0);
+    expect((await stack.cli(['--as', 'bob', 'requests', 'deny', requestId, '--reason', 'forged'])).code).toBe(
+      0,
+    );
     await expect(creating).resolves.toMatchObject({ code: '42501' });
-    await expect(alice.query("SELECT to_regclass('forged_table') AS t")).resolves.toMatchObject({ rows: [{ t: null }] });
+    await expect(alice.query("SELECT to_regclass('forged_table') AS t")).resolves.toMatchObject({
+      rows: [{ t: null }],
+    });
     await alice.end();
   });
 
@@ -203,14 +221,14 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     const admin = new pg.Client({ connectionString: stack.ready.platform.adminUrl });
     await admin.connect();
     const { rows } = await admin.query<{ name: string; seq: string }>(
-      `SELECT c.name, p.seq FROM ledger.payloads p JOIN ledger.chains c USING (chain_id)
+      `SELECT c.name, p.seq FROM ledger.payloads p JOIN ledger.chains c USING (chain)
        WHERE c.name LIKE 'statements/%' ORDER BY p.seq DESC LIMIT 1`,
     );
     const { name, seq } = rows[0] as { name: string; seq: string };
     const flip = `BEGIN; ALTER TABLE ledger.payloads DISABLE TRIGGER ALL;
       UPDATE ledger.payloads p SET payload = set_byte(payload, 20, get_byte(payload, 20) # 1)
-      FROM ledger.chains c WHERE c.chain_id = p.chain_id AND c.name = '${name}' AND p.seq = ${seq};
-      ALTER TABLE ledger.payloads ENABLE ALWAYS TRIGGER ALL; COMMIT`;
+      FROM ledger.chains c WHERE c.chain = p.chain AND c.name = '${name}' AND p.seq = ${seq};
+      ALTER TABLE ledger.payloads ENABLE ALWAYS TRIGGER append_only; COMMIT`;
     await admin.query(flip);
     const tampered = await stack.cli(['ledger', 'verify', '--json']);
     expect(tampered.code).not.toBe(0);
@@ -236,7 +254,9 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     expect((await outcomeOf(requestId)).outcome).toBe('cancelled');
     await stack.cli(['--as', 'bob', 'requests', 'approve', requestId]);
     const again = await connectAs(stack, 'alice');
-    await expect(again.query("SELECT to_regclass('killed_table') AS t")).resolves.toMatchObject({ rows: [{ t: null }] });
+    await expect(again.query("SELECT to_regclass('killed_table') AS t")).resolves.toMatchObject({
+      rows: [{ t: null }],
+    });
     await again.end();
   }, 60_000);
 });

@@ -1,0 +1,16 @@
+import { benchGateway } from './gateway.js';
+
+const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
+  gateway: benchGateway,
+};
+
+const argumentsGiven = process.argv.slice(2);
+const options = { json: argumentsGiven.includes('--json'), short: argumentsGiven.includes('--short') };
+const names = argumentsGiven.filter((argument) => !argument.startsWith('--'));
+const unknown = names.find((name) => benches[name] === undefined);
+if (unknown !== undefined) {
+  console.error(`there is no benchmark "${unknown}"; there are: ${Object.keys(benches).join(', ')}`);
+  process.exitCode = 1;
+} else {
+  for (const name of names.length > 0 ? names : Object.keys(benches)) await benches[name]?.(options);
+}
