@@ -47,7 +47,9 @@ async function startOne(name: ProcessName): Promise<number> {
     );
   }
   const { identity, exited } = started;
-  process.stderr.write(`${name} runs as process ${identity.pid}; Ctrl-C ends it\n`);
+  // A service speaks for itself; PostgreSQL's words go to its log.
+  if (isPostgres(name))
+    process.stderr.write(`${name} answers as process ${identity.pid}; log: ${home.logOf(name)}\n`);
   let asked = false;
   void stop.asked.then(() => {
     asked = true;
@@ -56,7 +58,8 @@ async function startOne(name: ProcessName): Promise<number> {
   const how = await exited;
   // Whoever is stopped before it listens for the signal dies of it, with nothing to drain yet.
   if (how === '0' || (asked && how === 'SIGTERM')) return 0;
-  process.stderr.write(`${name} ended (${how})\n`);
+  // With an exit code it has said why in a line of its own.
+  if (!/^[0-9]+$/.test(how)) process.stderr.write(`countersign: ${name} ended (${how})\n`);
   return 1;
 }
 

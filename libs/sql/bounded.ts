@@ -1,4 +1,4 @@
-import { aliasOf, hasSmallLimit, isCte, restricts, type Subject } from './restriction.js';
+import { aliasOf, hasSmallLimit, isCte, mayBeBoolean, restricts, type Subject } from './restriction.js';
 import { isGivenRelation } from './steady.js';
 import { asNode, asType, fieldsOf, listOf, textOf, type Fields, type TypedNode } from './syntax-tree.js';
 
@@ -60,7 +60,8 @@ function subjectOf(target: Fields, others: readonly unknown[], condition: unknow
     const relation = asType(other, 'RangeVar');
     const own: Subject = { alias: name, unqualified: false, fixed: new Set(), ctes };
     const isTable = relation !== undefined && !isCte(relation, ctes);
-    if (isGivenRelation(other) || (isTable && restricts(condition, own))) fixed.add(name);
+    const isGiven = isGivenRelation(other) && !mayBeBoolean(other);
+    if (isGiven || (isTable && restricts(condition, own))) fixed.add(name);
   }
   return { alias, unqualified: false, fixed, ctes };
 }

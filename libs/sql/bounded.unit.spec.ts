@@ -110,6 +110,7 @@ describe('other relations beside the target', () => {
     ['DELETE FROM t AS x USING u WHERE t.id = 1', false],
     ['UPDATE t SET a = v.a FROM (VALUES (1, 2)) AS v(id, a) WHERE t.id = v.id', true],
     ['UPDATE t SET a = v.a FROM unnest($1::int[], $2::int[]) AS v(id, a) WHERE t.id = v.id', true],
+    ['UPDATE t SET a = 1 FROM (VALUES (true), (false)) AS v(b) WHERE t.active = v.b', false],
     ['UPDATE t SET a = v.a FROM (SELECT * FROM t) v WHERE t.id = v.id', false],
     // A common table expression may compute the column that the condition compares.
     ['WITH c AS (SELECT *, 1 AS k FROM t) DELETE FROM t USING c WHERE t.id = c.id AND c.k = 1', false],

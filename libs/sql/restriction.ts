@@ -153,7 +153,7 @@ function isGivenValue(value: unknown, subject: Subject): boolean {
 const isGivenArray = (value: unknown): boolean => isSteady(value) && !mayBeBoolean(value);
 
 /** Half or all of a table may equal a boolean. */
-function mayBeBoolean(value: unknown): boolean {
+export function mayBeBoolean(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(mayBeBoolean);
   const node = asNode(value);
   if (node === undefined) return false;

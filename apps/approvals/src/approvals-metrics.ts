@@ -2,7 +2,7 @@ import type { AnyEvent } from '#libs/contracts/events/registry.js';
 import { Counter, Gauge, type Registry } from '#libs/observability/metrics.js';
 import type { DatabasePool } from '#libs/postgres/pool.js';
 import { countUnsent } from './outbox/outbox-queries.js';
-import { countPending } from './request/read/request-queries.js';
+import { countPending, countUnrouted } from './request/read/request-queries.js';
 
 /** The figures of this service: what was decided here, and what waits. */
 export class ApprovalsMetrics {
@@ -20,6 +20,14 @@ export class ApprovalsMetrics {
       registers,
       async collect() {
         this.set(await countPending(pool));
+      },
+    });
+    new Gauge({
+      name: 'countersign_approvals_unrouted_requests',
+      help: 'Pending requests whose policy version is not known here',
+      registers,
+      async collect() {
+        this.set(await countUnrouted(pool));
       },
     });
     new Gauge({

@@ -76,3 +76,14 @@ function fromFile<T>(variable: string, file: string, parse: (text: string) => T)
     throw new SettingError(variable, `${file}: ${messageOf(error).split('\n')[0]}`);
   }
 }
+
+/** Runs a step of the start; what fails in it becomes one line that names the variable it depends on. */
+export async function naming<T>(variable: string, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    const [line] = messageOf(error).split('\n');
+    if (line?.startsWith(`${variable}:`)) throw error;
+    throw new SettingError(variable, line ?? 'does not work');
+  }
+}

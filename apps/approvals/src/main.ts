@@ -4,7 +4,7 @@ import { messageOf } from '#libs/kernel/coded-error.js';
 import { newId } from '#libs/kernel/uuid.js';
 import { createLogger } from '#libs/observability/logger.js';
 import { loadPolicy } from '#libs/policy/load-policy.js';
-import { readConfig } from './config.js';
+import { naming, readConfig } from './config.js';
 import { effectivePolicy } from './policy/effective-policy.js';
 import { startApprovals } from './start-approvals.js';
 
@@ -15,7 +15,9 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const policy = effectivePolicy(config);
   const logger = createLogger('approvals', config.logLevel);
-  const eventLog = await openEventLog(config.eventLog, { applicationName: 'countersign approvals', logger });
+  const eventLog = await naming(config.eventLog.kind === 'kafka' ? 'KAFKA_BROKERS' : 'DATABASE_URL', () =>
+    openEventLog(config.eventLog, { applicationName: 'countersign approvals', logger }),
+  );
   await eventLog.ensureTopics();
 
   let stopping = false;

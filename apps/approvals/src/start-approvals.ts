@@ -12,7 +12,7 @@ import { requireSchema } from '#libs/postgres/migrate.js';
 import { openPool, sql } from '#libs/postgres/pool.js';
 import { ApprovalsMetrics } from './approvals-metrics.js';
 import { ApprovalsModule } from './approvals.module.js';
-import type { ApprovalsConfig } from './config.js';
+import { naming, type ApprovalsConfig } from './config.js';
 import { createHttpServer } from './http-server.js';
 import { RequestsConsumer } from './ingest/requests-consumer.js';
 import { OutboxDrainer } from './outbox/outbox-drainer.js';
@@ -51,9 +51,9 @@ export interface Approvals {
 /** Starts the service. The event log is the caller's: it is closed by whoever opened it, after `stop`. */
 export async function startApprovals(config: ApprovalsConfig, given: Surroundings): Promise<Approvals> {
   const { eventLog, clock, newId, logger } = given;
-  await requireSchema(config.databaseUrl, MIGRATIONS, 'approvals');
+  await naming('DATABASE_URL', () => requireSchema(config.databaseUrl, MIGRATIONS, 'approvals'));
   const directory = new FileDirectory(config.directoryFile);
-  await directory.find('');
+  await naming('COUNTERSIGN_DIRECTORY', () => directory.find(''));
 
   const pool = await openPool(config.databaseUrl, { applicationName: 'countersign approvals' });
   const goingDown = new AbortController();
@@ -132,14 +132,15 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       retryMs: 1_000,
       onError: (err) => logger.warn({ err, automation: name }, 'an automation failed and runs again'),
     });
+  const reported = new Set<string>();
   const automations = [
     automation('expire', () => expireDueRequests(pool, executor, clock, logger)),
     automation('route', async () => {
-      await routeWaitingRequests(pool, executor, shelf, logger);
+      await routeWaitingRequests(pool, executor, shelf, logger, reported);
       return 1_000;
     }),
   ];
-  await server.listen({ host: config.host, port: config.port });
+  await naming('COUNTERSIGN_APPROVALS_PORT', () => server.listen({ host: config.host, port: config.port }));
   const url = await server.getUrl();
   logger.info({ address: url, keyId: signingKey.keyId, eventLog: eventLog.kind }, 'approvals is ready');
 

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -305,7 +305,6 @@ describe('the logs', () => {
     const plain = Buffer.from(
       await (await fetch(where, { headers: { 'accept-encoding': 'identity' } })).arrayBuffer(),
     );
-    const { request } = await import('node:http');
     const zipped = await new Promise<{ encoding: string | undefined; body: Buffer }>((resolve, reject) => {
       request(where, { headers: { 'accept-encoding': 'gzip' } }, (reply) => {
         const parts: Buffer[] = [];

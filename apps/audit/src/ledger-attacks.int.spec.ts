@@ -1,4 +1,5 @@
-import { cp, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { createPublicKey } from 'node:crypto';
+import { appendFile, cp, mkdtemp, readdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Finding } from '#libs/ledger/verify/finding.js';
@@ -11,8 +12,7 @@ import { decodeEntry, encodeEntry, type Entry } from '#libs/tlog/entry.js';
 import { leafHash, payloadCommitment } from '#libs/tlog/hashing.js';
 import { signNote } from '#libs/tlog/signed-note.js';
 import { fullTileRoot } from '#libs/tlog/tile.js';
-import { noteVerifier } from '#libs/tlog/vkey.js';
-import { createPublicKey } from 'node:crypto';
+import { formatVkey, noteVerifier } from '#libs/tlog/vkey.js';
 import {
   eventBytes,
   privateKey,
@@ -197,7 +197,7 @@ describe('any value of any table of the ledger that is changed behind its back',
         }>(
           `SELECT t.ctid::text AS at, ${hasSeq.has(table) ? 't.seq::text' : 'NULL'} AS seq, t.${name}::text AS old,
              (SELECT c.name FROM ledger.chains c WHERE c.chain = t.chain) AS chain
-           FROM ledger.${table} t ORDER BY ${random()} < 0, md5(t.ctid::text || '${random()}') LIMIT 1`,
+           FROM ledger.${table} t ORDER BY md5(t.ctid::text || '${random()}') LIMIT 1`,
         );
         const row = rows[0];
         if (row === undefined) throw new Error(`ledger.${table} is empty: the test proves nothing`);
@@ -300,7 +300,7 @@ async function rewrite(seq: number, depth: 'commitment' | 'leaf' | 'all' | 'resi
   }
 }
 
-/** LEDGER table: what was done, and at least these findings; `only` where nothing else may be said. */
+/** What was done, and what must be found at the least. */
 const ATTACKS: [string, () => Promise<void>, string[]][] = [
   [
     'a payload bit changed',
@@ -324,7 +324,7 @@ const ATTACKS: [string, () => Promise<void>, string[]][] = [
   [
     '… of the last entry',
     () => rewrite(601, 'leaf'),
-    [`CHAIN_BREAK ${NAME} 601`].slice(1).concat([`ROOT_MISMATCH ${NAME} 601`, `HEAD_MISMATCH ${NAME} 601`]),
+    [`ROOT_MISMATCH ${NAME} 601`, `HEAD_MISMATCH ${NAME} 601`],
   ],
   ['… and every later entry, tile and head rebuilt', () => rewrite(17, 'all'), [`ROOT_MISMATCH ${NAME} 299`]],
   ['… and re-signed with the stolen key', () => rewrite(17, 'resigned'), [`CONSISTENCY_FAIL ${NAME} 601`]],
@@ -535,7 +535,6 @@ describe('a trust folder', () => {
       format: 'der',
       type: 'spki',
     });
-    const { formatVkey } = await import('#libs/tlog/vkey.js');
     const keys = ledger.chains.map(({ origin }) => formatVkey(noteVerifier(origin, 'log', other)));
     const report = await changed((folder) => writeFile(path.join(folder, 'ledger-keys'), keys.join('\n')));
     expect(report.verdict).toBe('TAMPERED');
@@ -543,12 +542,10 @@ describe('a trust folder', () => {
   });
 
   it('that names a log the database does not have finds it missing', async () => {
-    const { formatVkey } = await import('#libs/tlog/vkey.js');
     const extra = formatVkey(
       noteVerifier('audit.example/ledger/statements/9', 'log', createPublicKey(privateKey)),
     );
     const report = await changed(async (folder) => {
-      const { appendFile } = await import('node:fs/promises');
       await appendFile(path.join(folder, 'ledger-keys'), `${extra}\n`);
     });
     expect(seen(report.findings)).toContain('CHAIN_MISSING statements/9');

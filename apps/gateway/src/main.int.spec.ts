@@ -50,7 +50,6 @@ beforeAll(async () => {
     COUNTERSIGN_DECISION_KEYS: await file('decisions.pem', publicKey),
     COUNTERSIGN_TARGETS: await file(
       'targets.yaml',
-      // eslint-disable-next-line no-template-curly-in-string -- the gateway fills it in
       `targets: { shop: { kind: postgres, url: "postgresql://postgres:\${TARGET_PASSWORD}@127.0.0.1:${postgres.port}/postgres", environment: production } }`,
     ),
     TARGET_PASSWORD: decodeURIComponent(new URL(postgres.adminUrl()).password),

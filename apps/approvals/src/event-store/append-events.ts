@@ -66,18 +66,20 @@ export async function appendEvents(
       draft.place?.version ?? null,
     ];
   });
-  await tx.query(sql.unsafe`
-    INSERT INTO approvals.events
-      (topic, partition, producer_seq, event_id, type, key, bytes, stream, version)
-    SELECT * FROM ${sql.unnest(rows, ['text', 'int4', 'int8', 'uuid', 'text', 'text', 'bytea', 'uuid', 'int4'])}`);
   const advanced = [...heads.values()].map((head) => [head.topic, head.partition, head.nextSeq]);
   await tx.query(sql.unsafe`
-    WITH advanced AS (
+    WITH stored AS (
+      INSERT INTO approvals.events
+        (topic, partition, producer_seq, event_id, type, key, bytes, stream, version)
+      SELECT * FROM ${sql.unnest(rows, ['text', 'int4', 'int8', 'uuid', 'text', 'text', 'bytea', 'uuid', 'int4'])}
+      RETURNING 1),
+    advanced AS (
       UPDATE approvals.heads AS head SET next_seq = next.seq
       FROM ${sql.unnest(advanced, ['text', 'int4', 'int8'])} AS next (topic, partition, seq)
       WHERE head.topic = next.topic AND head.partition = next.partition
       RETURNING 1)
-    SELECT pg_notify('countersign_approvals_outbox', '') FROM (SELECT count(*) FROM advanced) AS done`);
+    SELECT pg_notify('countersign_approvals_outbox', '')
+    FROM (SELECT (SELECT count(*) FROM stored), (SELECT count(*) FROM advanced)) AS done`);
   return events;
 }
 

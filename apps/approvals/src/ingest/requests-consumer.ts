@@ -130,19 +130,25 @@ export class RequestsConsumer implements PartitionHandler {
       const route = routes.get(event.id);
       if (route?.kind === 'unknown-rule')
         return reject(`the policy has no rule ${review.event.verdict.rule.slice(0, 128)} with reviewers`);
+      if (route?.kind === 'unknown-policy') {
+        const { policyHash } = review.event.verdict;
+        this.dependencies.logger.warn(
+          { requestId, policyHash },
+          'a request waits for a policy nobody published',
+        );
+      }
       command = openCommand(review, route);
     } else {
       command = factCommand(review.event);
     }
     const before = await unit.stateOf(requestId);
-    if (command === undefined) {
-      if (event.type === 'review.concluded' && before?.gatewayId === event.gatewayId)
-        unit.afterAppend(async () => {
-          await tx.query(sql.unsafe`
-            UPDATE approvals.requests SET outcome = ${event.outcome} WHERE id = ${requestId}`);
-        });
-      return undefined;
+    if (event.type === 'review.concluded' && before?.gatewayId === event.gatewayId) {
+      unit.afterAppend(async () => {
+        await tx.query(sql.unsafe`
+          UPDATE approvals.requests SET outcome = ${event.outcome} WHERE id = ${requestId}`);
+      });
     }
+    if (command === undefined) return undefined;
     const { identity, sessionId } = event;
     const decided = await unit.apply(requestId, command, { identity, sessionId, causationId: event.id });
     if (!decided.ok) {
@@ -211,7 +217,7 @@ const openCommand = ({ event, digest }: Asked, route: Route | undefined): Reques
   needed: route?.kind === 'reviewers' ? route.needed : undefined,
 });
 
-/** undefined for what changes no request: how the statement ended is kept beside it. */
+/** undefined for what changes no request: how a statement that did run ended is kept beside it. */
 function factCommand(event: Extract<CheckedReview, { kind: 'told' }>['event']): RequestCommand | undefined {
   const { gatewayId, intentId } = event;
   switch (event.type) {
@@ -220,6 +226,9 @@ function factCommand(event: Extract<CheckedReview, { kind: 'told' }>['event']): 
     case 'review.released':
       return { type: 'consume', gatewayId, intentId, decisionId: event.decisionId, digest: event.digest };
     case 'review.concluded':
-      return undefined;
+      // Ended at the gateway without being used: it drifted, or could not be recorded.
+      return event.outcome === 'refused' || event.outcome === 'cancelled'
+        ? { type: 'cancel', gatewayId, intentId, reason: `statement ${event.outcome}` }
+        : undefined;
   }
 }

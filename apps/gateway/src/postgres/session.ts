@@ -208,7 +208,10 @@ export class Session implements Cancellable {
 
   private fail(error: unknown): void {
     const violation = error instanceof ProtocolViolation;
-    if (!violation) this.services.logger.error({ err: error, sessionId: this.sessionId }, 'a session failed');
+    const { logger } = this.services;
+    if (violation)
+      logger.warn({ sessionId: this.sessionId, reason: error.message }, 'a peer broke the protocol');
+    else logger.error({ err: error, sessionId: this.sessionId }, 'a session failed');
     this.toClient.send(
       writeErrorResponse({
         severity: 'FATAL',

@@ -3,8 +3,9 @@ import { requestStatuses } from '../domain/request-state.js';
 import { commentBodySchema, revokeBodySchema, voteBodySchema } from './request-bodies.js';
 
 const jsonSchema = (schema: z.ZodType): object => {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: 'input' });
-  return rest;
+  const json: Record<string, unknown> = { ...z.toJSONSchema(schema, { io: 'input' }) };
+  delete json['$schema'];
+  return json;
 };
 
 const problem = (description: string): object => ({

@@ -16,7 +16,7 @@ function wholeText({ view }: FoundRequest, binding: Binding | undefined): string
 
 /** A request in a list: CONTRACT.md's shape, with `statement.truncated` where the text is cut. */
 export function listedRequest(request: FoundRequest, binding: Binding | undefined): object {
-  const { refusedVotes: _refused, comments, ...view } = request.view;
+  const { view } = request;
   const text = view.statement.text ?? wholeText(request, binding);
   return {
     ...view,
@@ -25,7 +25,8 @@ export function listedRequest(request: FoundRequest, binding: Binding | undefine
       text: text.slice(0, LISTED_TEXT),
       ...(text.length > LISTED_TEXT ? { truncated: true } : {}),
     },
-    comments: comments.length,
+    refusedVotes: view.refusedVotes.length,
+    comments: view.comments.length,
     ...(request.outcome === undefined ? {} : { outcome: request.outcome }),
   };
 }

@@ -92,3 +92,8 @@ export async function findBindings(
 export const countPending = (connection: CommonQueryMethods): Promise<number> =>
   connection.oneFirst(sql.type(z.object({ count: z.number() }))`
     SELECT count(*)::int AS count FROM approvals.requests WHERE state = 'pending'`);
+
+/** Pending requests whose policy version is not known here. */
+export const countUnrouted = (connection: CommonQueryMethods): Promise<number> =>
+  connection.oneFirst(sql.type(z.object({ count: z.number() }))`
+    SELECT count(*)::int AS count FROM approvals.requests WHERE state = 'pending' AND NOT routed`);

@@ -6,13 +6,15 @@ import type { RequestExecutor } from '../../write/request-executor.js';
 
 /**
  * Routes the requests that wait for a policy that has become known since. Those whose policy still is
- * not known go on waiting, until their hold ends. Harmless in any number of replicas.
+ * not known, or names no such rule, go on waiting until their hold ends. `reported` belongs to the caller:
+ * what was said of once is not said of each second. Harmless in any number of replicas.
  */
 export async function routeWaitingRequests(
   pool: DatabasePool,
   executor: RequestExecutor,
   shelf: PolicyShelf,
   logger: Logger,
+  reported: Set<string>,
 ): Promise<void> {
   const rows = await pool.any(
     sql.type(z.object({ id: z.string(), policy_hash: z.string(), rule: z.string() }))`
@@ -24,6 +26,9 @@ export async function routeWaitingRequests(
   for (const { id, policy_hash: policyHash, rule } of rows) {
     const route = await shelf.routeOf(policyHash, rule);
     if (route.kind === 'reviewers') await executor.execute(id, { type: 'route', needed: route.needed }, {});
-    else logger.warn({ requestId: id, policyHash, rule }, 'a waiting request names a rule its policy lacks');
+    else if (!reported.has(id)) {
+      reported.add(id);
+      logger.error({ requestId: id, policyHash, rule }, 'a waiting request names a rule its policy lacks');
+    }
   }
 }
