@@ -12,7 +12,12 @@ describe('discoveringVerifier', () => {
 
   it('finds the keys of the issuer and reads who the token names', async () => {
     const verifier = discoveringVerifier({ issuer: issuer.issuer, audience: AUDIENCE });
-    const claims = { preferred_username: 'etl-agent', groups: ['jobs'], countersign_kind: 'agent', countersign_owner: 'alice' };
+    const claims = {
+      preferred_username: 'etl-agent',
+      groups: ['jobs'],
+      countersign_kind: 'agent',
+      countersign_owner: 'alice',
+    };
     expect(await verifier.verify(await issuer.token('sub-1', AUDIENCE, claims))).toMatchObject({
       ok: true,
       identity: {

@@ -154,7 +154,7 @@ export class HeldStatement implements Held {
       if (this.stage !== 'recording') return;
       this.stage = 'waiting';
       held.add(this);
-      this.notice();
+      this.firstNotice();
     });
   }
 
@@ -247,14 +247,18 @@ export class HeldStatement implements Held {
     this.context.journal.append(drafts);
   }
 
-  private notice(): void {
-    if (this.stage === 'over' || this.stage === 'released') return;
-    const first = !this.noticed;
+  /** As soon as the question is on its way, or after a moment where the target keeps us from asking. */
+  private firstNotice(): void {
+    if (this.noticed || this.stage === 'over' || this.stage === 'released') return;
     this.noticed = true;
+    this.notice();
+    this.every(this.context.limits.noticeEveryMs, () => this.notice());
+  }
+
+  private notice(): void {
     const left = this.expiresMs - (this.context.clock.monotonic() - this.startedAt);
     const { message, detail, hint } = holdText.notice(this.requestId, this.request.considered.verdict, left);
     this.context.notice(message, detail, hint);
-    if (first) this.every(this.context.limits.noticeEveryMs, () => this.notice());
   }
 
   private finish(stage: 'released' | 'over'): void {

@@ -35,6 +35,18 @@ export const functionCallRefused: Refusal = {
   hint: 'Call the function with SELECT.',
 };
 
+/** What is recorded of a text that could not be read. The grammar's own message may quote a literal of it. */
+export function whyUnread(refusal: Refusal): string {
+  switch (refusal.code) {
+    case '42601':
+      return 'the grammar cannot read it';
+    case '22021':
+      return 'it is not text the server could read';
+    default:
+      return 'it is more than the parser takes';
+  }
+}
+
 export const unknownPrepared = (name: string): Refusal => ({
   code: '26000',
   message:

@@ -14,6 +14,7 @@ import {
   tooManyNames,
   unknownPortal,
   unknownPrepared,
+  whyUnread,
 } from '../enforcement/refusals.js';
 import { HeldBind } from './held-bind.js';
 import type { Refusal } from './refusal.js';
@@ -93,7 +94,7 @@ export class ExtendedMessages {
     const { state } = path;
     if (state.skipping) return;
     if (!reading.ok) {
-      const statement = unknownStatement(message.text, 'UNREADABLE', reading.refusal.message.slice(0, 200));
+      const statement = unknownStatement(message.text, 'UNREADABLE', whyUnread(reading.refusal));
       const verdict = unreadable('unreadable', 'it cannot be read');
       recordRefused(path, { statement, protocol: 'extended', verdict }, reading.refusal);
       return refuseExtended(path, reading.refusal);

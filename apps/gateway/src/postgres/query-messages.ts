@@ -5,6 +5,7 @@ import {
   deniedByPolicy,
   functionCallRefused,
   reviewInFailedTransaction,
+  whyUnread,
 } from '../enforcement/refusals.js';
 import type { Refusal } from './refusal.js';
 import { SlotKind, slotFor } from './slot.js';
@@ -44,7 +45,7 @@ export class QueryMessages {
     // An error of the series came in while this waited.
     if (path.state.skipping) return;
     if (!reading.ok) {
-      const statement = unknownStatement(text, 'UNREADABLE', reading.refusal.message.slice(0, 200));
+      const statement = unknownStatement(text, 'UNREADABLE', whyUnread(reading.refusal));
       recordRefused(
         path,
         { statement, protocol: 'simple', verdict: unreadable('unreadable', 'it cannot be read') },

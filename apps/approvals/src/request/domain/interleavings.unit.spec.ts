@@ -8,6 +8,7 @@ import { evolve, type RequestState } from './request-state.js';
 
 /** 10^5 in the long run: COUNTERSIGN_PROPERTY_RUNS=100000. */
 const RUNS = Number(process.env['COUNTERSIGN_PROPERTY_RUNS'] ?? 3_000);
+const TIMEOUT_MS = 30_000 + RUNS;
 const START = Date.parse('2026-11-21T12:00:00.000Z');
 const HOLD_ENDS = START + 900_000;
 const GATEWAYS = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] as const;
@@ -168,104 +169,128 @@ function canSeat(places: readonly string[], people: readonly { groups: readonly 
 }
 
 describe('in any interleaving of commands', () => {
-  it('every event there is comes up, so that the claims below are about something', () => {
-    const seen = new Set(
-      fc
-        .sample(story, { numRuns: 2_000, seed: 1 })
-        .flatMap(({ steps }) => play(steps).map(({ event }) => event.type)),
-    );
-    expect([...seen].sort()).toEqual([
-      'request.cancelled',
-      'request.commented',
-      'request.consumed',
-      'request.expired',
-      'request.granted',
-      'request.refused',
-      'request.requested',
-      'request.revoked',
-      'request.routed',
-      'request.vote-cast',
-      'request.vote-refused',
-    ]);
-  });
+  it(
+    'every event there is comes up, so that the claims below are about something',
+    () => {
+      const seen = new Set(
+        fc
+          .sample(story, { numRuns: 2_000, seed: 1 })
+          .flatMap(({ steps }) => play(steps).map(({ event }) => event.type)),
+      );
+      expect([...seen].sort()).toEqual([
+        'request.cancelled',
+        'request.commented',
+        'request.consumed',
+        'request.expired',
+        'request.granted',
+        'request.refused',
+        'request.requested',
+        'request.revoked',
+        'request.routed',
+        'request.vote-cast',
+        'request.vote-refused',
+      ]);
+    },
+    TIMEOUT_MS,
+  );
 
-  it('only people who are eligible at that moment decide, and nobody their own or their agent’s request', () => {
-    always((requester, played) => {
-      for (const { command: given, event } of played) {
-        if (event.type !== 'request.vote-cast' || given.type !== 'cast-vote') continue;
-        const { identity, standing } = given.voter;
-        expect(event.voter.name).not.toBe(requester);
-        expect(person(requester).owner).not.toBe(event.voter.name);
-        expect([identity.kind, standing?.kind]).toEqual(['human', 'human']);
-        expect(standing?.groups).toContain(event.group);
-        expect(standing?.groups).not.toContain('compliance');
-      }
-    });
-  });
-
-  it('a grant stands on distinct people, one for each place', () => {
-    always((_, played) => {
-      const routed = only(played, 'request.routed');
-      expect(routed.length).toBeLessThanOrEqual(1);
-      for (const granted of only(played, 'request.granted')) {
-        const approvers = only(played, 'request.vote-cast')
-          .filter((vote) => granted.decidedBy.includes(vote.voter.name))
-          .map((vote) => vote.voter);
-        const places = (routed[0]?.needed ?? []).flatMap(({ group, count }) =>
-          Array<string>(count).fill(group),
-        );
-        expect(places.length).toBeGreaterThan(0);
-        expect(new Set(granted.decidedBy).size).toBe(granted.decidedBy.length);
-        expect(approvers).toHaveLength(places.length);
-        expect(canSeat(places, approvers)).toBe(true);
-        expect(granted.digest).toBe(only(played, 'request.requested')[0]?.digest);
-      }
-    });
-  });
-
-  it('the quorum is complete as soon as the approvals so far can fill it', () => {
-    always((_, played) => {
-      const routed = only(played, 'request.routed')[0];
-      const places = (routed?.needed ?? []).flatMap(({ group, count }) => Array<string>(count).fill(group));
-      const approvers: { groups: readonly string[] }[] = [];
-      played.forEach(({ event }, index) => {
-        if (event.type !== 'request.vote-cast' || event.decision !== 'approve') return;
-        approvers.push(event.voter);
-        expect(played[index + 1]?.event.type === 'request.granted').toBe(canSeat(places, approvers));
+  it(
+    'only people who are eligible at that moment decide, and nobody their own or their agent’s request',
+    () => {
+      always((requester, played) => {
+        for (const { command: given, event } of played) {
+          if (event.type !== 'request.vote-cast' || given.type !== 'cast-vote') continue;
+          const { identity, standing } = given.voter;
+          expect(event.voter.name).not.toBe(requester);
+          expect(person(requester).owner).not.toBe(event.voter.name);
+          expect([identity.kind, standing?.kind]).toEqual(['human', 'human']);
+          expect(standing?.groups).toContain(event.group);
+          expect(standing?.groups).not.toContain('compliance');
+        }
       });
-    });
-  });
+    },
+    TIMEOUT_MS,
+  );
 
-  it('there is one decision at most, none after the end and none after time', () => {
-    always((_, played) => {
-      const decisions = played.filter(({ event }) =>
-        ['request.granted', 'request.refused'].includes(event.type),
-      );
-      expect(decisions.length).toBeLessThanOrEqual(1);
-      for (const { now } of decisions) expect(now).toBeLessThan(HOLD_ENDS);
-      const ended = played.findIndex(({ event }) =>
-        [
-          'request.refused',
-          'request.expired',
-          'request.cancelled',
-          'request.revoked',
-          'request.consumed',
-        ].includes(event.type),
-      );
-      if (ended < 0) return;
-      const after = played.slice(ended + 1).map(({ event }) => event.type);
-      const allowed = ['request.commented', 'request.consumed'];
-      expect(after.filter((type) => !allowed.includes(type))).toEqual([]);
-    });
-  });
+  it(
+    'a grant stands on distinct people, one for each place',
+    () => {
+      always((_, played) => {
+        const routed = only(played, 'request.routed');
+        expect(routed.length).toBeLessThanOrEqual(1);
+        for (const granted of only(played, 'request.granted')) {
+          const approvers = only(played, 'request.vote-cast')
+            .filter((vote) => granted.decidedBy.includes(vote.voter.name))
+            .map((vote) => vote.voter);
+          const places = (routed[0]?.needed ?? []).flatMap(({ group, count }) =>
+            Array<string>(count).fill(group),
+          );
+          expect(places.length).toBeGreaterThan(0);
+          expect(new Set(granted.decidedBy).size).toBe(granted.decidedBy.length);
+          expect(approvers).toHaveLength(places.length);
+          expect(canSeat(places, approvers)).toBe(true);
+          expect(granted.digest).toBe(only(played, 'request.requested')[0]?.digest);
+        }
+      });
+    },
+    TIMEOUT_MS,
+  );
 
-  it('a grant is consumed once at most, and only as it was given', () => {
-    always((_, played) => {
-      const granted = only(played, 'request.granted')[0];
-      const consumed = played.filter(({ event }) => event.type === 'request.consumed');
-      expect(consumed.length).toBeLessThanOrEqual(1);
-      for (const { command: given } of consumed)
-        expect(given).toMatchObject({ digest: granted?.digest, decisionId: granted?.decisionId });
-    });
-  });
+  it(
+    'the quorum is complete as soon as the approvals so far can fill it',
+    () => {
+      always((_, played) => {
+        const routed = only(played, 'request.routed')[0];
+        const places = (routed?.needed ?? []).flatMap(({ group, count }) => Array<string>(count).fill(group));
+        const approvers: { groups: readonly string[] }[] = [];
+        played.forEach(({ event }, index) => {
+          if (event.type !== 'request.vote-cast' || event.decision !== 'approve') return;
+          approvers.push(event.voter);
+          expect(played[index + 1]?.event.type === 'request.granted').toBe(canSeat(places, approvers));
+        });
+      });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'there is one decision at most, none after the end and none after time',
+    () => {
+      always((_, played) => {
+        const decisions = played.filter(({ event }) =>
+          ['request.granted', 'request.refused'].includes(event.type),
+        );
+        expect(decisions.length).toBeLessThanOrEqual(1);
+        for (const { now } of decisions) expect(now).toBeLessThan(HOLD_ENDS);
+        const ended = played.findIndex(({ event }) =>
+          [
+            'request.refused',
+            'request.expired',
+            'request.cancelled',
+            'request.revoked',
+            'request.consumed',
+          ].includes(event.type),
+        );
+        if (ended < 0) return;
+        const after = played.slice(ended + 1).map(({ event }) => event.type);
+        const allowed = ['request.commented', 'request.consumed'];
+        expect(after.filter((type) => !allowed.includes(type))).toEqual([]);
+      });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'a grant is consumed once at most, and only as it was given',
+    () => {
+      always((_, played) => {
+        const granted = only(played, 'request.granted')[0];
+        const consumed = played.filter(({ event }) => event.type === 'request.consumed');
+        expect(consumed.length).toBeLessThanOrEqual(1);
+        for (const { command: given } of consumed)
+          expect(given).toMatchObject({ digest: granted?.digest, decisionId: granted?.decisionId });
+      });
+    },
+    TIMEOUT_MS,
+  );
 });
