@@ -10,6 +10,13 @@ import type { SpoolOptions } from './spool-options.js';
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
+/**
+ * The least time from one batch to the next, in milliseconds. Under load batches grow instead of becoming
+ * many: each is a commit in the event log and a transaction in the ledger. The first after a pause goes
+ * at once, and so does whatever somebody waits for (`requests`).
+ */
+const PACE_MS = 10;
+
 export interface DrainEvents {
   /** The event log has acknowledged these many events more, of these many bytes on disk. */
   drained(events: number, bytes: number): void;
@@ -27,6 +34,7 @@ export class Drain {
   private producer: EventLogProducer | undefined;
   private mark: DrainedMark;
   private wakeUp: (() => void) | undefined;
+  private hurry: (() => void) | undefined;
   private stopping = false;
   private stop: () => void = () => undefined;
   private readonly stopped = new Promise<void>((resolve) => {
@@ -54,16 +62,17 @@ export class Drain {
     this.running = this.run();
   }
 
-  /** Tells that more is durable. */
-  wake(): void {
+  /** Tells that more is durable; `urgent`: that somebody waits for it to arrive. */
+  wake(urgent = false): void {
     this.wakeUp?.();
+    if (urgent) this.hurry?.();
   }
 
   /** Stops; a batch in flight has `waitMs` to be acknowledged. */
   async end(waitMs: number): Promise<void> {
     this.stopping = true;
     this.stop();
-    this.wake();
+    this.wake(true);
     await this.producer?.close(waitMs).catch((error: unknown) => this.closeFailed(error));
     await this.running;
     await this.reader.close();
@@ -74,7 +83,11 @@ export class Drain {
       while (!this.stopping) {
         const segment = await this.readable();
         if (segment === undefined) await this.sleep();
-        else await this.move(segment);
+        else {
+          const pace = this.pace();
+          await this.move(segment);
+          await pace;
+        }
       }
     } catch (error) {
       const coded =
@@ -85,6 +98,17 @@ export class Drain {
             });
       this.events.damaged(coded);
     }
+  }
+
+  /** Resolves when the next batch may follow the one that begins now. */
+  private pace(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, PACE_MS);
+      this.hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   private async move(segment: SegmentEntry): Promise<void> {

@@ -12,7 +12,7 @@ import { sequenceEntries, type Sequences } from './sequences.js';
 import type { SpoolFiles } from './spool-files.js';
 import type { SpoolLock } from './spool-lock.js';
 import type { SpoolOptions } from './spool-options.js';
-import { endsOnly, roomFor, type Room } from './spool-room.js';
+import { endsOnly, isHistory, roomFor, type Room } from './spool-room.js';
 import type { DraftEvent, Spool, SpoolState } from './spool.js';
 
 /** How long a drained place may stay unrecorded: as much goes to the event log again after a crash. */
@@ -90,7 +90,7 @@ export class DurableSpool implements Spool {
   }
 
   append(events: readonly DraftEvent[], durable: Durable): void {
-    const bytes = this.refusal(events) ?? this.writer.append(events, durable);
+    const bytes = this.refusal(events) ?? this.writer.append(events, durable, !isHistory(events));
     if (typeof bytes === 'number') this.count(events.length, bytes);
     else process.nextTick(durable, bytes);
   }
@@ -166,7 +166,7 @@ export class DurableSpool implements Spool {
     this.durable = { events: events + group.drafts.length, bytes: eventBytes + group.eventBytes };
     for (const draft of group.drafts) this.start.open.observe(draft.event);
     this.options.metrics?.groupWritten(group.drafts.length, bytes, milliseconds);
-    this.drain.wake();
+    this.drain.wake(group.drafts.some((draft) => draft.topic === 'requests'));
   }
 
   private dropped(group: PendingGroup): void {

@@ -14,6 +14,12 @@ const GROUP_TARGET_BYTES = 1 << 20;
 const FIRST_BUFFER_BYTES = 64 << 10;
 const SPARE_BUFFERS = 4;
 
+/**
+ * How long events that nobody waits for may gather, in milliseconds. A write of their own would keep the
+ * next intent waiting for the disk; this way they mostly travel with it.
+ */
+const PATIENCE_MS = 5;
+
 export interface WriterEvents {
   /** A segment begins; returns the checkpoint of all before it, given the sequences at its start. */
   segmentBegun(segment: ReadySegment, sequences: readonly number[]): Buffer;
@@ -36,6 +42,7 @@ export class GroupWriter {
   private groupsInSegment = 0;
   private busy = false;
   private scheduled = false;
+  private patience: NodeJS.Timeout | undefined;
   private failure: CodedError | undefined;
   private whenIdle: (() => void) | undefined;
 
@@ -48,13 +55,17 @@ export class GroupWriter {
     private readonly events: WriterEvents,
   ) {}
 
-  /** The bytes that the events took in their group, or why they were not accepted. Starts a write soon. */
-  append(drafts: readonly DraftEvent[], durable: Durable): number | CodedError {
+  /**
+   * The bytes that the events took in their group, or why they were not accepted. Starts a write soon:
+   * at once where somebody waits for it, else within PATIENCE_MS.
+   */
+  append(drafts: readonly DraftEvent[], durable: Durable, awaited = true): number | CodedError {
     if (this.failure !== undefined) return this.failure;
     const group = this.gathering();
     const before = group.eventBytes;
     const refused = group.add(drafts, durable, this.encoder, this.sequences);
     if (refused !== undefined) return refused;
+    if (awaited) group.awaited = true;
     this.schedule();
     return group.eventBytes - before;
   }
@@ -71,6 +82,7 @@ export class GroupWriter {
     return new Promise((resolve, reject) => {
       const group = this.gathering();
       group.waiting.push((error) => (error === undefined ? resolve() : reject(error)));
+      group.awaited = true;
       this.schedule();
     });
   }
@@ -89,7 +101,7 @@ export class GroupWriter {
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.whenIdle = resolve;
-      this.tellIdle();
+      this.next();
     });
   }
 
@@ -113,11 +125,20 @@ export class GroupWriter {
    */
   private schedule(): void {
     if (this.busy || this.scheduled) return;
+    if (!this.pressing()) {
+      this.patience ??= setTimeout(() => this.next(), PATIENCE_MS);
+      return;
+    }
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
       this.next();
     });
+  }
+
+  /** Whether the next write should not wait for more to gather. */
+  private pressing(): boolean {
+    return this.whenIdle !== undefined || this.queue.length > 1 || this.queue[0]?.awaited === true;
   }
 
   private next(): void {
@@ -126,6 +147,8 @@ export class GroupWriter {
     const { current } = this;
     if (group.records === 0 && current !== undefined) return this.skipFirst();
     this.busy = true;
+    clearTimeout(this.patience);
+    this.patience = undefined;
     const fits = current !== undefined && current.end + aligned(group.end) <= current.capacity;
     // A group larger than a whole segment goes alone behind the checkpoint; the file grows.
     if (fits || (current !== undefined && this.groupsInSegment === 1)) this.writeFirst(current);
@@ -174,7 +197,8 @@ export class GroupWriter {
       this.groupsInSegment += 1;
       this.events.groupDurable(group, bytes, this.clock.monotonic() - started);
       // The disk works on the next group while those who waited for this one are told.
-      this.next();
+      if (this.pressing()) this.next();
+      else if (this.queue.length > 0) this.schedule();
       tell(group.waiting);
       if (this.spare.length < SPARE_BUFFERS && group.buffer.length <= 2 * GROUP_TARGET_BYTES)
         this.spare.push(group.buffer);

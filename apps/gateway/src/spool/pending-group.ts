@@ -17,6 +17,8 @@ export class PendingGroup {
   /** In the order of their records. */
   readonly drafts: DraftEvent[] = [];
   readonly waiting: Durable[] = [];
+  /** Somebody goes on only once this group is durable. */
+  awaited = false;
 
   constructor(
     public buffer: Buffer,

@@ -29,3 +29,7 @@ const CLOSING_TYPES: ReadonlySet<string> = new Set([
 /** Whether every event of an append ends something, so that it may use the reserve. */
 export const endsOnly = (drafts: readonly DraftEvent[]): boolean =>
   drafts.every((draft) => CLOSING_TYPES.has(draft.event.type));
+
+/** Whether nobody goes on only once these are durable: what happened has happened. */
+export const isHistory = (drafts: readonly DraftEvent[]): boolean =>
+  drafts.every(({ event: { type } }) => type !== 'review.released' && CLOSING_TYPES.has(type));
