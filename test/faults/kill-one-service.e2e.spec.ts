@@ -86,9 +86,9 @@ describe.each(eventLogsUnderTest())(
             ),
           );
           expect(outcomes.every((found) => found.length === 1)).toBe(true);
-          expect(
-            outcomes.flat().filter((event) => event.outcome === 'completed').length,
-          ).toBeGreaterThanOrEqual(1);
+          // Killed between the answer and its record, the gateway does not know any more how it ended.
+          const known = victim === 'gateway' ? ['completed', 'unknown'] : ['completed'];
+          expect(outcomes.flat().some((event) => known.includes(event.outcome ?? ''))).toBe(true);
         }
         const verified = await stack.cli(['ledger', 'verify', '--json']);
         expect(JSON.parse(verified.stdout)).toMatchObject({ verdict: 'OK', findings: [] });

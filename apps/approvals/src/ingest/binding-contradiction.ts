@@ -19,17 +19,35 @@ export function bindingContradiction(event: EventOf<'review.asked'>): string | u
     return 'the binding disagrees about the transaction';
   if (verdict.effect !== 'review') return 'the verdict is not review';
   if (!isStorable(binding.requester.name)) return "the requester's name holds characters that are not text";
-  const exact = Buffer.concat(binding.statements.map(({ text }) => Buffer.from(text, 'base64')));
-  if (statement.sha256 !== sha256Hex(exact)) return 'the SHA-256 is not that of the bytes to be approved';
-  if (statement.bytes !== exact.length) return 'the length is not that of the bytes to be approved';
-  if (statement.credentialsReplaced !== undefined) {
-    return statement.text === undefined
-      ? 'a statement with credentials must carry the text to show'
-      : undefined;
-  }
-  if (statement.text !== undefined && statement.text !== shownText(exact))
+  const bound = Buffer.concat(binding.statements.map(({ text }) => Buffer.from(text, 'base64')));
+  return statement.credentialsReplaced === undefined
+    ? textContradiction(statement, bound)
+    : sealedTextContradiction(statement, statement.credentialsReplaced, bound);
+}
+
+type Shown = EventOf<'review.asked'>['statement'];
+
+function textContradiction(statement: Shown, bound: Buffer): string | undefined {
+  if (statement.sha256 !== sha256Hex(bound)) return 'the SHA-256 is not that of the bytes to be approved';
+  if (statement.bytes !== bound.length) return 'the length is not that of the bytes to be approved';
+  if (statement.text !== undefined && statement.text !== shownText(bound))
     return 'the text is not that of the bytes to be approved';
   return undefined;
+}
+
+/** A credential in what is bound (the whole of a SHA-256) and in what is shown (its first 16 digits). */
+const SEALED = /'<credential:[0-9a-f]{64}>'/g;
+const SHOWN = /'<credential:[0-9a-f]{16}>'/g;
+
+/** Where credentials are sealed the two texts agree in all but the commitments, one for each of them. */
+function sealedTextContradiction(statement: Shown, replaced: number, bound: Buffer): string | undefined {
+  const sealed = shownText(bound);
+  if ((sealed.match(SEALED) ?? []).length !== replaced)
+    return 'not every credential is sealed in what is to be approved';
+  if (statement.text === undefined) return undefined;
+  return sealed.replace(SEALED, "'<credential>'") === statement.text.replace(SHOWN, "'<credential>'")
+    ? undefined
+    : 'the text is not that of the bytes to be approved';
 }
 
 const sameIdentity = (a: Identity, b: Identity): boolean =>

@@ -161,9 +161,8 @@ export class RequestsConsumer implements PartitionHandler {
       return undefined;
     }
     if (review.kind === 'asked' && before === undefined) {
-      const { binding, statement } = review.event;
-      const credentials = statement.credentialsReplaced !== undefined;
-      unit.afterAppend(() => keepBinding(tx, requestId, binding, credentials));
+      const { binding } = review.event;
+      unit.afterAppend(() => keepBinding(tx, requestId, binding));
     }
     return undefined;
   }

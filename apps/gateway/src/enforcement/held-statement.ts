@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { approvalDigest } from '#libs/contracts/approval-digest.js';
 import type { Refusal } from '../postgres/refusal.js';
 import { startRun } from '../postgres/run.js';
@@ -7,6 +8,7 @@ import type { Held } from './held-requests.js';
 import type { HoldContext, HoldEnd, HoldRequest } from './hold-request.js';
 import * as holdText from './hold-text.js';
 import { readBinding, type BindingRead } from './read-binding.js';
+import { sealCredentials } from './seal-credentials.js';
 import { notRecorded } from './refusals.js';
 
 /** Node's timers overflow above this and fire at once. */
@@ -32,6 +34,8 @@ export class HeldStatement implements Held {
   private intended = false;
   private asked = false;
   private noticed = false;
+  /** Seals the credentials of this statement in its binding; never leaves this process. */
+  private readonly salt = randomBytes(32);
   digest = '';
 
   constructor(
@@ -59,9 +63,7 @@ export class HeldStatement implements Held {
     this.append([...context.recorder.chunks(request.considered.known), this.intent], () => {
       this.intended = true;
       if (this.stage === 'over') return;
-      this.after(FIRST_NOTICE_MS, () => {
-        if (!this.noticed) this.notice();
-      });
+      this.after(FIRST_NOTICE_MS, () => this.firstNotice());
       this.readBinding((read) => {
         if (this.stage === 'recording') this.ask(read);
       });
@@ -215,7 +217,13 @@ export class HeldStatement implements Held {
     const { recorder, insideTransaction, ask } = this.context;
     const { bound, protocol, considered } = this.request;
     readBinding(
-      { session: recorder.session, protocol, bound, analysis: considered.analysis, insideTransaction },
+      {
+        session: recorder.session,
+        protocol,
+        bound: sealCredentials(bound, considered.known, this.salt),
+        analysis: considered.analysis,
+        insideTransaction,
+      },
       ask,
       done,
     );

@@ -70,11 +70,11 @@ export const reviewInFailedTransaction: Refusal = {
   hint: 'Send ROLLBACK on its own first.',
 };
 
-/** An approval binds the exact bytes, and those would be recorded and shown. */
+/** The texts a statement runs are bound as they are, and would be recorded and shown. */
 export const credentialUnderReview: Refusal = {
   code: '42501',
-  message: 'a statement that needs approval must not hold a password or connection string',
-  hint: 'Leave it out, and set it where no approval is needed.',
+  message: 'a statement that needs approval must not run a prepared one with a password or connection string',
+  hint: 'Send it directly, without PREPARE or DECLARE.',
 };
 
 export const messageTooLarge = (length: number): Refusal => ({

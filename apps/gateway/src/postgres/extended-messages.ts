@@ -244,7 +244,7 @@ export class ExtendedMessages {
     path.turn.whenQuiet(() => {
       if (path.state.skipping) return path.turn.goOn(() => undefined);
       const { considered, portal } = held;
-      if (considered.holdsCredential)
+      if (considered.runsCredential)
         return path.turn.goOn(() => this.refuse(considered, portal, credentialUnderReview));
       path.hold({
         considered,

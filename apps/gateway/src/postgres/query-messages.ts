@@ -105,7 +105,7 @@ export class QueryMessages {
       if (certain) return path.turn.goOn(() => this.forward(frame, considered));
       return path.turn.goOn(() => this.refuse(considered, reviewInFailedTransaction));
     }
-    if (considered.holdsCredential)
+    if (considered.runsCredential)
       return path.turn.goOn(() => this.refuse(considered, credentialUnderReview));
     path.hold({
       considered,

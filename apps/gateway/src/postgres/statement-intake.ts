@@ -15,8 +15,8 @@ export interface Considered {
   readonly recorded: RecordedStatement;
   /** The texts that EXECUTE and FETCH in it run. */
   readonly standsFor: readonly KnownText[];
-  /** A password or connection string stands in what would be bound: that is never shown or recorded. */
-  readonly holdsCredential: boolean;
+  /** A password or connection string stands in a text that this one runs: such a text cannot be bound. */
+  readonly runsCredential: boolean;
   readonly verdict: Verdict;
   readonly transactional: boolean;
 }
@@ -56,7 +56,7 @@ export class StatementIntake {
       recorded:
         analysis === known.analysis ? known.recorded : { ...known.recorded, ...describeAnalysis(analysis) },
       standsFor,
-      holdsCredential: [known, ...standsFor].some((text) => text.analysis.credentials.length > 0),
+      runsCredential: standsFor.some((text) => text.analysis.credentials.length > 0),
       verdict: this.judge.verdict(analysis, this.session, state.insideTransaction, this.clock.now()),
       transactional: analysis.statements.some((statement) => statement.transaction !== undefined),
     };

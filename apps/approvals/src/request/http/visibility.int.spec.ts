@@ -80,20 +80,26 @@ describe('who sees what', () => {
     expect((await scenario.service.call('erin', 'GET', `/v1/requests/${requestId}/wait`)).status).toBe(403);
   });
 
-  it('is never a password inside a statement', async () => {
+  it('is never a password inside a statement: it is sealed, or the review is rejected', async () => {
     const secret = 'h4rdly-a-secret';
-    const exact = `ALTER ROLE app PASSWORD '${secret}'`;
-    const hold = scenario.service.gateway.hold({ policyHash: scenario.service.policy.hash, sql: exact });
-    const shown = `ALTER ROLE app PASSWORD '[credential]'`;
-    const statement = { ...(hold.asked['statement'] as object), text: shown, credentialsReplaced: 1 };
-    await scenario.service.producer.append([
-      scenario.service.gateway.record({ ...hold.asked, statement } as Hold['asked']),
-    ]);
+    const shown = `ALTER ROLE app PASSWORD '<credential:${'1'.repeat(16)}>'`;
+    const sealed = `ALTER ROLE app PASSWORD '<credential:${'2'.repeat(64)}>'`;
+    const ask = async (sql: string): Promise<Hold> => {
+      const hold = scenario.service.gateway.hold({ policyHash: scenario.service.policy.hash, sql });
+      const statement = { ...(hold.asked['statement'] as object), text: shown, credentialsReplaced: 1 };
+      await scenario.service.producer.append([
+        scenario.service.gateway.record({ ...hold.asked, statement } as Hold['asked']),
+      ]);
+      return hold;
+    };
+    const hold = await ask(sealed);
     await scenario.untilSent(hold.requestId, 'request.routed');
     const { body } = await scenario.service.call('bob', 'GET', `/v1/requests/${hold.requestId}`);
-    expect(body.statement.text).toBe(shown);
+    expect(body.statement.text).toBe(sealed);
     expect(body.digest).toBe(approvalDigest(hold.binding).toString('hex'));
-    expect(JSON.stringify(body)).not.toContain(secret);
+
+    const exact = `ALTER ROLE app PASSWORD '${secret}'`;
+    await scenario.untilSent((await ask(exact)).requestId, 'review.rejected');
     const { rows } = await scenario.platform.admin.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM approvals.bindings, approvals.events
        WHERE position($1::bytea IN binding) > 0 OR position($2::bytea IN bytes) > 0

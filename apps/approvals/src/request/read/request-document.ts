@@ -7,10 +7,9 @@ const LISTED_TEXT = 16_384;
 
 const textOf = (base64: string): string => shownText(Buffer.from(base64, 'base64'));
 
-/** The text reviewers see: the exact bytes that will be approved, or the text with credentials replaced. */
+/** The text reviewers see: the exact bytes that will be approved, with credentials sealed. */
 function wholeText({ view }: FoundRequest, binding: Binding | undefined): string {
-  if (view.statement.credentialsReplaced !== undefined || binding === undefined)
-    return view.statement.text ?? '';
+  if (binding === undefined) return view.statement.text ?? '';
   return binding.statements.map((statement) => textOf(statement.text)).join('');
 }
 
@@ -37,20 +36,20 @@ export function wholeRequest(request: FoundRequest, binding: Binding | undefined
   return {
     ...view,
     statement: { ...view.statement, text: wholeText(request, binding) },
-    ...(binding === undefined ? {} : shownBinding(binding, view.statement.credentialsReplaced !== undefined)),
+    ...(binding === undefined ? {} : shownBinding(binding)),
     ...(request.outcome === undefined ? {} : { outcome: request.outcome }),
     version: request.version,
   };
 }
 
-const shownBinding = (binding: Binding, credentials: boolean): object => ({
+const shownBinding = (binding: Binding): object => ({
   insideTransaction: binding.insideTransaction,
   protocol: binding.protocol,
   /** What no transaction can pin: the window that stays open between approval and execution. */
   unpinned: binding.unpinned,
   settings: binding.settings,
   objects: binding.objects,
-  ...(credentials ? {} : { statements: binding.statements.map(shownStatement) }),
+  statements: binding.statements.map(shownStatement),
 });
 
 const shownStatement = (statement: BoundStatement): object => ({
