@@ -11,6 +11,7 @@ import { messageOf } from '#libs/kernel/coded-error.js';
 import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
 import { loadBuiltinPolicy, loadPolicy } from '#libs/policy/load-policy.js';
 import type { Policy } from '#libs/policy/policy.js';
+import { MIN_MAX_BYTES } from './spool/spool-options.js';
 
 const bytesSetting = z
   .string()
@@ -29,7 +30,9 @@ const schema = z.object({
   COUNTERSIGN_GATEWAY_HTTP_PORT: portSetting,
   COUNTERSIGN_GATEWAY_ID: uuidSchema.optional(),
   COUNTERSIGN_GATEWAY_SPOOL: z.string().optional(),
-  COUNTERSIGN_SPOOL_MAX_BYTES: bytesSetting.optional(),
+  COUNTERSIGN_SPOOL_MAX_BYTES: bytesSetting
+    .refine((bytes) => bytes >= MIN_MAX_BYTES, `must be at least ${MIN_MAX_BYTES}`)
+    .optional(),
   COUNTERSIGN_GATEWAY_TLS_CERT: z.string(),
   COUNTERSIGN_GATEWAY_TLS_KEY: z.string(),
   COUNTERSIGN_GATEWAY_SIGNING_KEY: z.string(),
