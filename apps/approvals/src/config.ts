@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { SigningKey, TrustedKeys } from '#libs/contracts/event-signature.js';
 import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
+import { fileSetting } from '#libs/kernel/file-setting.js';
 import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
 
 const schema = z.object({
@@ -51,8 +51,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: given.COUNTERSIGN_LOG_LEVEL,
     host: given.COUNTERSIGN_APPROVALS_HOST,
     port: given.COUNTERSIGN_APPROVALS_PORT,
-    gatewayKeys: fromFile('COUNTERSIGN_GATEWAY_KEYS', given.COUNTERSIGN_GATEWAY_KEYS, parseTrustedKeys),
-    signingKey: fromFile(
+    gatewayKeys: fileSetting('COUNTERSIGN_GATEWAY_KEYS', given.COUNTERSIGN_GATEWAY_KEYS, parseTrustedKeys),
+    signingKey: fileSetting(
       'COUNTERSIGN_DECISION_SIGNING_KEY',
       given.COUNTERSIGN_DECISION_SIGNING_KEY,
       parseSigningKey,
@@ -61,20 +61,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     policy:
       given.COUNTERSIGN_POLICY === undefined
         ? undefined
-        : fromFile('COUNTERSIGN_POLICY', given.COUNTERSIGN_POLICY, (text) => ({
+        : fileSetting('COUNTERSIGN_POLICY', given.COUNTERSIGN_POLICY, (text) => ({
             file: given.COUNTERSIGN_POLICY as string,
             text,
           })),
     reviewers: given.COUNTERSIGN_REVIEWERS,
   };
-}
-
-function fromFile<T>(variable: string, file: string, parse: (text: string) => T): T {
-  try {
-    return parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new SettingError(variable, `${file}: ${messageOf(error).split('\n')[0]}`);
-  }
 }
 
 /** Runs a step of the start; what fails in it becomes one line that names the variable it depends on. */

@@ -22,7 +22,7 @@ import { leafHash } from '#libs/tlog/hashing.js';
 import { parseVkey, type NoteVerifier } from '#libs/tlog/vkey.js';
 import type { AuditConfig } from './config.js';
 import { startAudit, type Audit } from './start-audit.js';
-import { eventBytes, loginOf, privateKey, PRODUCER, silent } from '../testing/test-ledger.js';
+import { eventBytes, loginOf, privateKey, PRODUCER, silent } from './testing/test-ledger.js';
 
 const P = partitionOf('statements', PRODUCER);
 const CHAIN = `statements/${P}`;

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import type { SigningKey } from '#libs/contracts/event-signature.js';
 import { parseSigningKey } from '#libs/contracts/key-files.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
-import { messageOf } from '#libs/kernel/coded-error.js';
-import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
+import { fileSetting } from '#libs/kernel/file-setting.js';
+import { portSetting, readSettings } from '#libs/kernel/settings.js';
 import { isKeyName } from '#libs/tlog/vkey.js';
 
 /** An origin becomes `<this>/<topic>/<partition>` and stays below 255 bytes. */
@@ -66,16 +65,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: given.COUNTERSIGN_AUDIT_HOST,
     port: given.COUNTERSIGN_AUDIT_PORT,
     publicUrl: given.COUNTERSIGN_AUDIT_PUBLIC_URL,
-    ledgerKey: readKey(given.COUNTERSIGN_LEDGER_KEY),
+    ledgerKey: fileSetting('COUNTERSIGN_LEDGER_KEY', given.COUNTERSIGN_LEDGER_KEY, parseSigningKey),
     origin: given.COUNTERSIGN_LEDGER_ORIGIN,
     trustFolder: path.resolve(given.COUNTERSIGN_TRUST ?? path.join(given.COUNTERSIGN_HOME, 'trust')),
   };
-}
-
-function readKey(file: string): SigningKey {
-  try {
-    return parseSigningKey(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new SettingError('COUNTERSIGN_LEDGER_KEY', `${file}: ${messageOf(error).split('\n')[0]}`);
-  }
 }

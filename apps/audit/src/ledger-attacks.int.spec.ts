@@ -8,9 +8,9 @@ import {
   P1,
   seen,
   type AttackedLedger,
-} from '../testing/attacked-ledger.js';
-import { rewriteHistory } from '../testing/rewrite-history.js';
-import { eventBytes, recordAt } from '../testing/test-ledger.js';
+} from './testing/attacked-ledger.js';
+import { rewriteHistory } from './testing/rewrite-history.js';
+import { eventBytes, recordAt } from './testing/test-ledger.js';
 
 let attacked: AttackedLedger;
 beforeAll(async () => {

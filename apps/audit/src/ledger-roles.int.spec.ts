@@ -1,6 +1,6 @@
 import { connectClient, type PgClient } from '#libs/postgres/client.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
-import { loginOf, recordsFrom, testLedger, type TestLedger } from '../testing/test-ledger.js';
+import { loginOf, recordsFrom, testLedger, type TestLedger } from './testing/test-ledger.js';
 
 let postgres: TemporaryPostgres;
 let ledger: TestLedger;

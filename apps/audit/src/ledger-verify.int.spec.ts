@@ -12,8 +12,8 @@ import {
   P1,
   seen,
   type AttackedLedger,
-} from '../testing/attacked-ledger.js';
-import { eventBytes, privateKey, recordAt } from '../testing/test-ledger.js';
+} from './testing/attacked-ledger.js';
+import { eventBytes, privateKey, recordAt } from './testing/test-ledger.js';
 
 let attacked: AttackedLedger;
 beforeAll(async () => {

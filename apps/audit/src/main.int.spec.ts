@@ -7,7 +7,7 @@ import { connectClient } from '#libs/postgres/client.js';
 import { migrate } from '#libs/postgres/migrate.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
-import { loginOf, privateKey } from '../testing/test-ledger.js';
+import { loginOf, privateKey } from './testing/test-ledger.js';
 
 let postgres: TemporaryPostgres;
 let home: string;

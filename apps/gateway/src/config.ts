@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { z } from 'zod';
@@ -7,7 +6,7 @@ import type { SigningKey, TrustedKeys } from '#libs/contracts/event-signature.js
 import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js';
 import { parseTargets, type TargetConfiguration } from '#libs/contracts/targets.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
-import { messageOf } from '#libs/kernel/coded-error.js';
+import { fileSetting } from '#libs/kernel/file-setting.js';
 import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
 import { loadBuiltinPolicy, loadPolicy } from '#libs/policy/load-policy.js';
 import type { Policy } from '#libs/policy/policy.js';
@@ -65,7 +64,7 @@ export interface GatewayConfig {
 /** Reads everything the gateway needs to start. Throws SettingError, one line that names the variable. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const given = readSettings(schema, environment);
-  const targets = fromFile('COUNTERSIGN_TARGETS', given.COUNTERSIGN_TARGETS, (text) =>
+  const targets = fileSetting('COUNTERSIGN_TARGETS', given.COUNTERSIGN_TARGETS, (text) =>
     parseTargets(text, environment),
   );
   for (const target of targets.values()) {
@@ -89,12 +88,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     spoolMaxBytes: given.COUNTERSIGN_SPOOL_MAX_BYTES,
     eventLog: readEventLogSettings(environment),
     secureContext: secureContextOf(given.COUNTERSIGN_GATEWAY_TLS_CERT, given.COUNTERSIGN_GATEWAY_TLS_KEY),
-    signingKey: fromFile(
+    signingKey: fileSetting(
       'COUNTERSIGN_GATEWAY_SIGNING_KEY',
       given.COUNTERSIGN_GATEWAY_SIGNING_KEY,
       parseSigningKey,
     ),
-    decisionKeys: fromFile('COUNTERSIGN_DECISION_KEYS', given.COUNTERSIGN_DECISION_KEYS, parseTrustedKeys),
+    decisionKeys: fileSetting('COUNTERSIGN_DECISION_KEYS', given.COUNTERSIGN_DECISION_KEYS, parseTrustedKeys),
     targets,
     policy: policyOf(given.COUNTERSIGN_POLICY, given.COUNTERSIGN_REVIEWERS),
   };
@@ -103,20 +102,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
 const policyOf = (file: string | undefined, reviewers: string): Policy =>
   file === undefined
     ? loadBuiltinPolicy({ reviewers })
-    : fromFile('COUNTERSIGN_POLICY', file, (text) => loadPolicy({ text, file, reviewers }));
+    : fileSetting('COUNTERSIGN_POLICY', file, (text) => loadPolicy({ text, file, reviewers }));
 
 /** TLS 1.2 and up, as PostgreSQL 18 does by default. */
 function secureContextOf(certificateFile: string, keyFile: string): SecureContext {
-  const cert = fromFile('COUNTERSIGN_GATEWAY_TLS_CERT', certificateFile, (text) => text);
-  return fromFile('COUNTERSIGN_GATEWAY_TLS_KEY', keyFile, (key) =>
+  const cert = fileSetting('COUNTERSIGN_GATEWAY_TLS_CERT', certificateFile, (text) => text);
+  return fileSetting('COUNTERSIGN_GATEWAY_TLS_KEY', keyFile, (key) =>
     createSecureContext({ cert, key, minVersion: 'TLSv1.2' }),
   );
-}
-
-function fromFile<T>(variable: string, file: string, parse: (text: string) => T): T {
-  try {
-    return parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new SettingError(variable, `${file}: ${messageOf(error).split('\n')[0]}`);
-  }
 }

@@ -10,7 +10,7 @@ import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/tempora
 import { formatCheckpoint } from '#libs/tlog/checkpoint.js';
 import { signNote } from '#libs/tlog/signed-note.js';
 import { noteVerifier } from '#libs/tlog/vkey.js';
-import { privateKey, recordsFrom, testLedger, type TestLedger } from '../../testing/test-ledger.js';
+import { privateKey, recordsFrom, testLedger, type TestLedger } from '../testing/test-ledger.js';
 
 const P0 = { topic: 'statements', partition: 0 } as const;
 const NAME = 'statements/0';

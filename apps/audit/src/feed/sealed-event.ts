@@ -7,6 +7,9 @@ export interface SealedEventRow {
   readonly type: string;
   readonly event_id: string;
   readonly recorded_at: string;
+  readonly producer: string;
+  readonly producer_seq: string;
+  readonly tenant: string;
   readonly payload: Buffer;
 }
 
@@ -23,5 +26,15 @@ export function sealedEvent(row: SealedEventRow): Record<string, unknown> {
     row.type === DUPLICATE_TYPE
       ? (JSON.parse(row.payload.toString('utf8')) as object)
       : { payloadBase64: row.payload.toString('base64') };
-  return { id: row.event_id, type: row.type, schemaVersion: 1, time, ...content, ...place };
+  return {
+    ...content,
+    id: row.event_id,
+    type: row.type,
+    schemaVersion: 1,
+    time,
+    tenant: row.tenant,
+    producer: row.producer,
+    producerSeq: Number(row.producer_seq),
+    ...place,
+  };
 }

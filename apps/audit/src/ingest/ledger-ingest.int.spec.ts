@@ -10,7 +10,7 @@ import {
   recordsFrom,
   testLedger,
   type TestLedger,
-} from '../../testing/test-ledger.js';
+} from '../testing/test-ledger.js';
 
 const P0 = { topic: 'statements', partition: 0 } as const;
 const P1 = { topic: 'statements', partition: 1 } as const;

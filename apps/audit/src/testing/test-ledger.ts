@@ -16,11 +16,11 @@ import { connectClient } from '#libs/postgres/client.js';
 import { migrate } from '#libs/postgres/migrate.js';
 import type { TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import { noteVerifier } from '#libs/tlog/vkey.js';
-import { CheckpointSigner } from '../src/checkpoints/checkpoint-signer.js';
-import { restoreSignedChain } from '../src/checkpoints/restore-signed-chain.js';
-import { createChains } from '../src/ingest/create-chains.js';
-import { createIngestMetrics } from '../src/ingest/ingest-metrics.js';
-import { LedgerIngest, type LedgerIngestOptions } from '../src/ingest/ledger-ingest.js';
+import { CheckpointSigner } from '../checkpoints/checkpoint-signer.js';
+import { restoreSignedChain } from '../checkpoints/restore-signed-chain.js';
+import { createChains } from '../ingest/create-chains.js';
+import { createIngestMetrics } from '../ingest/ingest-metrics.js';
+import { LedgerIngest, type LedgerIngestOptions } from '../ingest/ledger-ingest.js';
 
 export const ORIGIN = 'audit.example/ledger';
 export const silent = pino({ level: 'silent' });
