@@ -67,10 +67,7 @@ export class CompiledPolicy implements Policy {
     }
     let strictest: Verdict | undefined;
     for (const statement of statements) {
-      const verdict = this.decideOne(statement, input);
-      if (strictest === undefined || STRICTNESS[verdict.effect] > STRICTNESS[strictest.effect]) {
-        strictest = verdict;
-      }
+      strictest = stricter(strictest, this.decideOne(statement, input));
     }
     return strictest ?? this.byDefault;
   }
@@ -91,14 +88,27 @@ export class CompiledPolicy implements Policy {
         if (strictest.effect === 'deny') break;
       }
       const verdict = verdictOf(rule, facts);
-      if (verdict === undefined) continue;
-      if (strictest === undefined || STRICTNESS[verdict.effect] > STRICTNESS[strictest.effect]) {
-        strictest = verdict;
-      }
+      if (verdict !== undefined) strictest = stricter(strictest, verdict);
     }
     return strictest ?? this.byDefault;
   }
 }
+
+/**
+ * The first of the strictest effect. Of two that hold a statement the one that asks for more signatures
+ * names the reviewers, and the shortest time that either names counts.
+ */
+function stricter(first: Verdict | undefined, second: Verdict): Verdict {
+  if (first === undefined || STRICTNESS[second.effect] > STRICTNESS[first.effect]) return second;
+  if (first.effect !== 'review' || second.effect !== 'review') return first;
+  const named = [first.expiresMs, second.expiresMs].filter((ms) => ms !== undefined);
+  return {
+    ...(signatures(second) > signatures(first) ? second : first),
+    ...(named.length === 0 ? {} : { expiresMs: Math.min(...named) }),
+  };
+}
+
+const signatures = ({ reviewers }: Verdict): number => reviewers.reduce((sum, { count }) => sum + count, 0);
 
 const DEFAULT_REASONS: Readonly<Record<Effect, string>> = {
   allow: 'no rule matches; the default is to allow',

@@ -18,7 +18,7 @@ export interface PolicySource {
 
 /**
  * The policy a text stands for, whole, or a PolicyError that names file, line and reason. With
- * `extends: builtin` the built-in rules come first, and `text` and `hash` of the result are of the merged
+ * `extends: builtin` the built-in rules come last, and `text` and `hash` of the result are of the merged
  * policy: what is published needs nothing beside itself.
  */
 export function loadPolicy({ text, file, reviewers = 'dba' }: PolicySource): Policy {
@@ -65,7 +65,7 @@ function builtinText(group: string): string {
   return text.replace(/^reviewers: .*$/m, () => `reviewers: [{ group: ${JSON.stringify(group)}, count: 1 }]`);
 }
 
-/** The built-in rules, then the policy's own; what it sets itself stands in the place of the built-in's. */
+/** The policy's own rules, then the built-in ones; what it sets itself stands in the place of the built-in's. */
 function merge(own: PolicyDocument, reviewers: string): Policy {
   const merged = parseDocument(builtinText(reviewers));
   const rules = merged.get('rules');
@@ -80,8 +80,10 @@ function merge(own: PolicyDocument, reviewers: string): Policy {
     if (plain[key] !== undefined) merged.set(key, merged.createNode(plain[key]));
   }
   if (!isSeq(rules)) throw new PolicyError('builtin.yaml', 1, 'has no rules');
-  for (const rule of own.content.rules === undefined ? [] : (plain['rules'] as unknown[])) {
-    rules.add(merged.createNode(rule));
+  // In front: of rules that ask the same, a policy's own names the reviewers.
+  const before = own.content.rules === undefined ? [] : (plain['rules'] as unknown[]);
+  for (const rule of before.toReversed()) {
+    rules.items.unshift(merged.createNode(rule));
   }
   return compile(readPolicyDocument(merged.toString({ lineWidth: 0 }), own.file), reviewers);
 }

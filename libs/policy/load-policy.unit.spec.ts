@@ -185,6 +185,29 @@ describe('reviewers and limits', () => {
     expect(review().judge(input())).not.toHaveProperty('expiresMs');
     expect(review().rule('other')).toBeUndefined();
   });
+
+  it('of several rules that hold a statement the first names the reviewers, the shortest time counts', () => {
+    const rules = [undefined, 'expires: 15m', 'expires: 5s', 'expires: 1h'].map((more, index) => ({
+      id: `r${index}`,
+      when: 'true',
+      effect: 'review',
+      ...(more === undefined ? {} : { more }),
+    }));
+    expect(policy(rules).judge(input())).toMatchObject({ rule: 'r0', expiresMs: 5_000 });
+  });
+
+  it('of several rules that hold a statement the one that asks for more signatures counts', () => {
+    const rules = [1, 3, 2].map((count) => ({
+      id: `r${count}`,
+      when: 'true',
+      effect: 'review',
+      more: `reviewers: [{ group: dba, count: ${count} }]`,
+    }));
+    expect(policy(rules).judge(input())).toMatchObject({
+      rule: 'r3',
+      reviewers: [{ group: 'dba', count: 3 }],
+    });
+  });
 });
 
 describe('a bad policy is refused whole, in one line with file and line', () => {
