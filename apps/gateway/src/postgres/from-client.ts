@@ -6,7 +6,7 @@ import { messageTooLarge } from '../enforcement/refusals.js';
 import type { ExtendedMessages } from './extended-messages.js';
 import type { QueryMessages } from './query-messages.js';
 import type { SessionState } from './session-state.js';
-import { SlotKind, slotFor } from './slot.js';
+import { COPY_BROKEN, SlotKind, slotFor } from './slot.js';
 import type { ToTarget } from './to-target.js';
 import type { Turn } from './turn.js';
 
@@ -20,6 +20,9 @@ interface Waiting {
 
 /** Above this a CopyData is passed on as it comes. */
 const STREAMED_COPY_BYTES = 65_536;
+
+/** What may come while the server reads COPY data. */
+const IN_COPY = new Set<number>([Frontend.CopyDone, Frontend.CopyFail, Frontend.Sync, Frontend.Flush]);
 
 const KNOWN = new Set<number>(Object.values(Frontend));
 
@@ -117,6 +120,7 @@ export class FromClient implements FrameSink {
       this.state.skipping = false;
     }
     if (type === Frontend.CopyData) return this.copyData(bytes);
+    if (this.state.copyingIn && !IN_COPY.has(type)) throw new ProtocolViolation(COPY_BROKEN);
     if (message.kind === 'dropped') return this.tooLarge(type, message.length);
     switch (type) {
       case Frontend.Query:

@@ -8,7 +8,7 @@ import type { TransactionStatus } from '#libs/pg-wire/ready-for-query.js';
 import { FILLER_SQLSTATE } from './filler.js';
 import type { Outcomes } from './outcomes.js';
 import type { SessionState } from './session-state.js';
-import { SlotKind, type Slot } from './slot.js';
+import { COPY_BROKEN, SlotKind, type Slot } from './slot.js';
 import type { ToClient } from './to-client.js';
 
 /** An error, notice or status longer than this is not read into memory: the session ends. */
@@ -36,6 +36,8 @@ export class FromTarget implements FrameSink {
     private readonly events: {
       /** The server has answered something. */
       readonly answered: () => void;
+      /** From here on the server answers nothing but COPY data, up to its end. */
+      readonly readsCopy: () => void;
       /** Rows are on their way to a client that is gone. */
       readonly rowsForNobody: () => void;
     },
@@ -120,8 +122,7 @@ export class FromTarget implements FrameSink {
       case Backend.CopyInResponse:
         if (head?.kind !== SlotKind.Query && head?.kind !== SlotKind.Execute)
           throw new ProtocolViolation('a COPY that nobody asked for');
-        this.state.copyingIn = !slots.dropSyncsUpToCopyEnd();
-        return;
+        return this.copyBegan();
       case Backend.CopyOutResponse:
       case Backend.CopyDone:
       case Backend.ParameterDescription:
@@ -131,6 +132,13 @@ export class FromTarget implements FrameSink {
       default:
         throw new ProtocolViolation(`the target sent an unexpected message (${String.fromCharCode(type)})`);
     }
+  }
+
+  private copyBegan(): void {
+    const ended = this.state.slots.dropSyncsUpToCopyEnd();
+    if (ended === undefined) throw new ProtocolViolation(COPY_BROKEN);
+    this.state.copyingIn = !ended;
+    if (!ended) this.events.readsCopy();
   }
 
   private answered(kind: SlotKind): void {

@@ -112,6 +112,7 @@ export class Session implements Cancellable {
     );
     this.fromTarget = new FromTarget(state, this.toClient, this.outcomes, {
       answered: () => this.turn.check(),
+      readsCopy: () => this.turn.refuseToWait(),
       rowsForNobody: () => upstream.socket.destroy(),
     });
   }
@@ -186,6 +187,8 @@ export class Session implements Cancellable {
     this.toClient.flush();
     this.turn.check();
     this.relieve();
+    // A target that reads COPY data takes no notice of Terminate: only the end of the stream tells it.
+    if (this.ending === 'client' && this.toTarget.idle) this.upstream.socket.end();
   }
 
   /** Runs what handles input; a broken protocol ends this session and nothing else. */

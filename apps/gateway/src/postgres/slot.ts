@@ -2,6 +2,9 @@ import type { NameChange, SessionNames } from '../enforcement/session-names.js';
 import type { Run } from './run.js';
 import type { OwnQuery } from './own-query.js';
 
+/** While it reads COPY data the server takes any other message for an error and never answers it. */
+export const COPY_BROKEN = 'a message that is no COPY data came in the middle of a COPY';
+
 export const SlotKind = {
   Query: 0,
   Parse: 1,
@@ -105,9 +108,10 @@ export class SlotQueue {
 
   /**
    * The head has begun a COPY from the client: the server ignores every Sync up to the end of the data,
-   * so those get no answer. Returns whether that end was sent already.
+   * so those get no answer. Returns whether that end was sent already. undefined: something else was sent
+   * before it, which the server takes for a broken COPY and never answers.
    */
-  dropSyncsUpToCopyEnd(): boolean {
+  dropSyncsUpToCopyEnd(): boolean | undefined {
     const kept: Slot[] = [];
     let ended = false;
     for (let index = this.first; index < this.slots.length; index += 1) {
@@ -118,6 +122,7 @@ export class SlotQueue {
           ended = true;
           continue;
         }
+        return undefined;
       }
       kept.push(slot);
     }

@@ -1,6 +1,7 @@
 import { FLUSH, SYNC } from '#libs/pg-wire/bodyless-messages.js';
+import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
 import type { SessionState } from './session-state.js';
-import { SlotKind, slotFor } from './slot.js';
+import { COPY_BROKEN, SlotKind, slotFor } from './slot.js';
 import type { ToTarget } from './to-target.js';
 
 /**
@@ -65,6 +66,11 @@ export class Turn {
     if (then === undefined || this.state.slots.length > 0 || !this.toTarget.idle) return;
     this.waiter = undefined;
     this.guard(then);
+  }
+
+  /** The server reads COPY data: whatever waits for it to be quiet would wait for ever. */
+  refuseToWait(): void {
+    if (this.waiter !== undefined) throw new ProtocolViolation(COPY_BROKEN);
   }
 
   /** The session is over: nobody is called back. */

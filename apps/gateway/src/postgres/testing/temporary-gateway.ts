@@ -183,6 +183,11 @@ export class TemporaryGateway {
     return client;
   }
 
+  /** Forgets the events so far. */
+  forget(): void {
+    this.events.length = 0;
+  }
+
   of<T extends EventType>(type: T): EventOf<T>[] {
     return this.events.filter((event) => event.type === type) as EventOf<T>[];
   }
