@@ -1,7 +1,7 @@
 // Compiles every TypeScript source to dist/ with swc and copies .sql and .yaml beside it.
 // Incremental by modification time; also removes what no longer has a source.
-// Type checking is a command of its own (npm run typecheck).
-import { transformFile } from '@swc/core';
+// Type checking is a command of its own (npm run typecheck). An install without the compiler
+// (npm install --omit=dev) runs what dist/ holds; where that is nothing, this says so.
 import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,20 @@ async function* files(dir) {
     else yield full;
   }
 }
+
+const compiler = await import('@swc/core').catch((error) => {
+  if (error.code === 'ERR_MODULE_NOT_FOUND') return undefined;
+  throw error;
+});
+if (compiler === undefined) {
+  const built = await stat(path.join(out, 'deploy', 'local', 'start-one.js')).catch(() => undefined);
+  if (built === undefined)
+    process.stderr.write(
+      'countersign: nothing is built, and the compiler is not installed: run npm install, npm run build and npm prune --omit=dev\n',
+    );
+  process.exit(built === undefined ? 1 : 0);
+}
+const { transformFile } = compiler;
 
 const modified = async (file) => (await stat(file).catch(() => undefined))?.mtimeMs ?? 0;
 

@@ -51,6 +51,12 @@ describe('serviceEnvironments', () => {
     expect(holders('idp-clients.json')).toEqual(['idp']);
   });
 
+  it('tells the gateway how much its spool may hold', () => {
+    expect(environments({ COUNTERSIGN_SPOOL_MAX_BYTES: '1000000' }).gateway).toMatchObject({
+      COUNTERSIGN_SPOOL_MAX_BYTES: '1000000',
+    });
+  });
+
   it('tells only approvals of Slack', () => {
     const all = environments({ SLACK_BOT_TOKEN: 'xoxb' });
     const knowing = Object.entries(all).filter(([, environment]) => 'SLACK_BOT_TOKEN' in (environment ?? {}));

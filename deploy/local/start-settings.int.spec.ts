@@ -10,6 +10,7 @@ describe('readStartSettings', () => {
     ['KAFKA_BROKERS', 'localhost'],
     ['KAFKA_TOPIC_PREFIX', 'a/b'],
     ['KAFKA_CREATE_TOPICS', 'maybe'],
+    ['DATABASE_URL', 'nowhere'],
     ['DATABASE_URL', 'mysql://root@localhost/x'],
     ['DATABASE_URL', 'postgresql://owner@localhost:5432/'],
     ['COUNTERSIGN_TENANT', 'a tenant'],

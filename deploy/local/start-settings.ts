@@ -15,7 +15,10 @@ const databaseUrl = z
     (text) => URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol),
     'must be a URL such as postgresql://owner:password@host:5432/database',
   )
-  .refine((text) => new URL(text).pathname.length > 1, 'must name a database, as postgresql://host/database');
+  .refine(
+    (text) => !URL.canParse(text) || new URL(text).pathname.length > 1,
+    'must name a database, as postgresql://host/database',
+  );
 
 const settingsSchema = z.object({
   ...eventLogSettingsShape,

@@ -112,6 +112,8 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     ]) {
       expect(types).toContain(type);
     }
+    const decided = ['request.vote-cast', 'request.granted', 'decision.issued', 'review.released'];
+    expect(types.filter((type) => decided.includes(type))).toEqual(decided);
   });
 
   it('gives an ordinary error with reviewer and reason when bob denies, and the session lives on', async () => {

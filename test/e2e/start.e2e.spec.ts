@@ -98,6 +98,55 @@ describe('npm start', () => {
     ]);
   });
 
+  it('serves each log under its url, joined with or without a slash of one’s own', async () => {
+    for (const { url, origin } of first.audit.logs) {
+      for (const checkpoint of [new URL('checkpoint', url).href, `${url}/checkpoint`]) {
+        const answer = await fetch(checkpoint);
+        expect({ checkpoint, status: answer.status }).toEqual({ checkpoint, status: 200 });
+        expect((await answer.text()).split('\n')[0]).toBe(origin);
+      }
+    }
+  });
+
+  it('signs again after the platform database was killed and brought back, without a restart of audit', async () => {
+    const ready = await stack.ready();
+    const entries = async (): Promise<number> => {
+      const sizes = await Promise.all(
+        first.audit.logs.map(async ({ url }) =>
+          Number((await (await fetch(`${url}checkpoint`)).text()).split('\n')[1]),
+        ),
+      );
+      return sizes.reduce((sum, size) => sum + size, 0);
+    };
+    const before = await entries();
+    const killed = pidOf(ready, 'platform-postgres');
+    process.kill(killed, 'SIGKILL');
+    await eventually('audit says that it cannot work', 10_000, async () =>
+      (await fetch(`${first.audit.url}/readyz`)).status === 503 ? true : undefined,
+    );
+    await startAgain(stack, 'platform-postgres', async () => pidOf(await stack.ready(), 'platform-postgres'));
+    await eventually('audit can work', 20_000, async () =>
+      (await fetch(`${first.audit.url}/readyz`)).status === 200 ? true : undefined,
+    );
+    const { password } = first.identities.find(({ name }) => name === 'alice') ?? {};
+    const { host, port, ca } = first.gateway.postgres;
+    const alice = new pg.Client({
+      host,
+      port,
+      user: 'alice',
+      database: 'shop',
+      password,
+      ssl: { ca: await readFile(ca, 'utf8') },
+    });
+    await alice.connect();
+    await alice.query('SELECT 1');
+    await alice.end();
+    await eventually('a larger checkpoint', 20_000, async () =>
+      (await entries()) > before ? true : undefined,
+    );
+    expect(pidOf(await stack.ready(), 'audit')).toBe(pidOf(ready, 'audit'));
+  }, 90_000);
+
   it('refuses a second start on the same home in one line', async () => {
     const second = await runProgram('start', stack.environment);
     expect(second.code).toBe(1);

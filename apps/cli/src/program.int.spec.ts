@@ -217,11 +217,12 @@ describe('events', () => {
     time: '2026-01-01T00:00:00.000Z',
     ...fields,
   });
-  const feed = (): void => {
-    answers['GET /v1/events?limit=1000'] = [
+  /** `asked`: what the command passes on for audit to look for. */
+  const feed = (asked: string): void => {
+    answers[`GET /v1/events?limit=1000${asked}`] = [
       [200, { events: [event('1', { requestId: 'r' }), event('2', {})], next_cursor: 'c', has_more: true }],
     ];
-    answers['GET /v1/events?limit=1000&after=c'] = [
+    answers[`GET /v1/events?limit=1000&after=c${asked}`] = [
       [
         200,
         {
@@ -234,7 +235,7 @@ describe('events', () => {
   };
 
   it('prints every match of every page, one JSON object a line', async () => {
-    feed();
+    feed('&requestId=r');
     const { code, out } = await run(['events', '--request', 'r']);
     expect(code).toBe(0);
     expect(
@@ -246,9 +247,26 @@ describe('events', () => {
   });
 
   it('prints one document with --json', async () => {
-    feed();
+    feed('&identity=bob');
     const { out } = await run(['events', '--identity', 'bob', '--json']);
     expect(JSON.parse(out)).toEqual([event('3', { requestId: 'r', identity: { name: 'bob' } })]);
+  });
+
+  it('tells the life of a request in the order it happened, whatever was sealed first', async () => {
+    const events = ['3', '1', '2'].map((id) => event(id, { requestId: 'r' }));
+    answers['GET /v1/events?limit=1000&requestId=r'] = [[200, { events, next_cursor: 'c', has_more: false }]];
+    const { out } = await run(['events', '--request', 'r', '--json']);
+    expect((JSON.parse(out) as { id: string }[]).map(({ id }) => id)).toEqual(['1', '2', '3']);
+  });
+
+  it.each([
+    ['a refusal', ['events', '--json'], 1],
+    ['a command that is not there', ['--json', 'evidence', 'list'], 2],
+  ])('prints one document with --json for %s too', async (_what, argv, status) => {
+    const { code, out, err } = await run(argv);
+    expect(code).toBe(status);
+    expect(JSON.parse(out)).toEqual({ error: expect.any(String) as string });
+    expect(err).toMatch(/^countersign: [^\n]+\n$/);
   });
 
   it('refuses a time it cannot read', async () => {

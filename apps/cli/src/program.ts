@@ -8,7 +8,7 @@ import { addLedger } from './ledger/command.js';
 import { addPolicy } from './policy/command.js';
 import { addPsql } from './psql/command.js';
 import { addRequests } from './requests/commands.js';
-import { coloured, write, type Terminal } from './terminal.js';
+import { coloured, hasOutput, write, writeJson, type Terminal } from './terminal.js';
 
 /** Runs one command line (without the program's own name) and returns the exit status. */
 export async function runCommand(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -40,8 +40,12 @@ export async function runCommand(argv: readonly string[], terminal: Terminal): P
     await program.parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
     const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+    // One document, whatever happens: where the command printed none, what went wrong.
+    if (argv.includes('--json') && message !== '' && !hasOutput(terminal))
+      await writeJson(terminal, { error: message.replace(/^error: /, '') });
+    if (error instanceof CommanderError) return 2;
     if (message !== '')
       await write(terminal.err, `${coloured(terminal.err, 'red', 'countersign:')} ${message}\n`);
     return error instanceof CommandError ? error.exitCode : 1;

@@ -15,11 +15,17 @@ export type Colour = 'green' | 'red' | 'yellow' | 'bold' | 'dim';
 export const coloured = (stream: NodeJS.WriteStream, colour: Colour, text: string): string =>
   stream.isTTY === true ? styleText(colour, text, { stream }) : text;
 
+/** Streams that have something on them. */
+const begun = new WeakSet<NodeJS.WriteStream>();
+
+export const hasOutput = ({ out }: Terminal): boolean => begun.has(out);
+
 /** Writes and waits while the reader is slow. */
 export const write = (stream: NodeJS.WriteStream, text: string): Promise<void> =>
-  new Promise((resolve, reject) =>
-    stream.write(text, (error) => (error === null || error === undefined ? resolve() : reject(error))),
-  );
+  new Promise((resolve, reject) => {
+    begun.add(stream);
+    stream.write(text, (error) => (error === null || error === undefined ? resolve() : reject(error)));
+  });
 
 export const writeLine = (stream: NodeJS.WriteStream, text: string): Promise<void> =>
   write(stream, `${text}\n`);

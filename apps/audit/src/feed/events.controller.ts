@@ -51,8 +51,8 @@ export class EventsController {
   async one(@Param('id') id: string, @Req() request: Authenticated): Promise<unknown> {
     if (!uuidSchema.safeParse(id).success) throw notFound();
     const [row] = await this.query<SealedEventRow & { request_id: string | null; identity: string | null }>(
-      `SELECT c.name AS chain, e.seq::text, e.type, e.event_id::text, e.recorded_at::text, e.request_id::text,
-         e.identity, p.payload
+      `SELECT c.name AS chain, e.seq::text, e.type, e.event_id::text, e.recorded_at::text, e.producer::text,
+         e.producer_seq::text, e.request_id::text, e.identity, p.payload
        FROM ledger.entries e JOIN ledger.chains c USING (chain) JOIN ledger.payloads p USING (chain, seq)
        WHERE e.event_id = $1`,
       [id],
@@ -89,7 +89,9 @@ export function parseQuery<S extends z.ZodType>(schema: S, parameters: unknown):
   const parsed = schema.safeParse(parameters);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw badRequest(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+  throw badRequest(
+    [issue?.path.join('.') ?? '', issue?.message ?? 'not valid'].filter((part) => part !== '').join(': '),
+  );
 }
 
 export const badRequest = (detail: string): ProblemException =>

@@ -99,7 +99,8 @@ function withinBytes(found: readonly Found[]): readonly Found[] {
 
 async function fetchEvents(query: BulkQuery, rows: readonly Found[]): Promise<Record<string, unknown>[]> {
   const events = await query<SealedEventRow>(
-    `SELECT c.name AS chain, e.seq::text, e.type, e.event_id::text, e.recorded_at::text, p.payload
+    `SELECT c.name AS chain, e.seq::text, e.type, e.event_id::text, e.recorded_at::text,
+       e.producer::text, e.producer_seq::text, p.payload
      FROM unnest($1::int[], $2::bigint[]) WITH ORDINALITY AS w(chain, seq, place)
      JOIN ledger.entries e USING (chain, seq) JOIN ledger.payloads p USING (chain, seq)
      JOIN ledger.chains c USING (chain) ORDER BY w.place`,

@@ -9,7 +9,6 @@ export interface SealedEventRow {
   readonly recorded_at: string;
   readonly producer: string;
   readonly producer_seq: string;
-  readonly tenant: string;
   readonly payload: Buffer;
 }
 
@@ -32,7 +31,6 @@ export function sealedEvent(row: SealedEventRow): Record<string, unknown> {
     type: row.type,
     schemaVersion: 1,
     time,
-    tenant: row.tenant,
     producer: row.producer,
     producerSeq: Number(row.producer_seq),
     ...place,

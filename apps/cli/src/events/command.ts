@@ -3,7 +3,7 @@ import type { GlobalOptions } from '../global-options.js';
 import { Api } from '../installation/api.js';
 import { findCaller } from '../installation/caller.js';
 import { write, writeLine, type Terminal } from '../terminal.js';
-import { matches, parseSince, type EventFilter } from './event-filter.js';
+import { matches, parseSince, type EventFilter, type FeedEvent } from './event-filter.js';
 import { readFeed } from './read-feed.js';
 
 /** `countersign events`: every sealed event that matches, one JSON object a line; with --json one array. */
@@ -21,18 +21,27 @@ export function addEvents(program: Command, terminal: Terminal, options: () => G
     )
     .action(async (filter: EventFilter) => {
       const { auditUrl, token } = await findCaller(terminal.environment, options().as);
-      const feed = readFeed(new Api(auditUrl, token, 'audit'));
+      const feed = readFeed(new Api(auditUrl, token, 'audit'), filter);
+      // The topics of one request are sealed side by side: its life is told in the order it happened.
+      const told = filter.request === undefined ? feed : await inOrder(feed);
       let found = 0;
       const json = options().json === true;
-      if (json) await write(terminal.out, '[');
-      for await (const event of feed) {
+      for await (const event of told) {
         if (!matches(filter, event)) continue;
         const text = JSON.stringify(event);
-        await write(terminal.out, json ? `${found === 0 ? '\n' : ',\n'}${text}` : `${text}\n`);
+        await write(terminal.out, json ? `${found === 0 ? '[\n' : ',\n'}${text}` : `${text}\n`);
         found += 1;
       }
-      if (json) await writeLine(terminal.out, '\n]');
+      if (json) await writeLine(terminal.out, found === 0 ? '[]' : '\n]');
     });
+}
+
+/** Ids are UUIDv7: within one millisecond of one producer they say what came first. */
+async function inOrder(feed: AsyncIterable<FeedEvent>): Promise<FeedEvent[]> {
+  const events: FeedEvent[] = [];
+  for await (const event of feed) events.push(event);
+  const key = ({ time, id }: FeedEvent): string => `${time} ${id}`;
+  return events.sort((one, other) => (key(one) < key(other) ? -1 : 1));
 }
 
 function since(text: string, terminal: Terminal): number {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CommandError } from '../command-error.js';
 import type { Api } from '../installation/api.js';
-import type { FeedEvent } from './event-filter.js';
+import type { EventFilter, FeedEvent } from './event-filter.js';
 
 const PAGE = 1_000;
 
@@ -11,11 +11,20 @@ const pageSchema = z.object({
   has_more: z.boolean(),
 });
 
-/** Every event of the pull feed, from its beginning to what is there now, following the cursor. */
-export async function* readFeed(api: Api): AsyncGenerator<FeedEvent> {
+/**
+ * Every event of the pull feed that audit lets through the filter, from the beginning to what is there
+ * now, following the cursor. Audit finds one request or session by an index; `since` is left to the caller.
+ */
+export async function* readFeed(api: Api, filter: EventFilter): AsyncGenerator<FeedEvent> {
   let after: string | undefined;
   for (;;) {
-    const query = new URLSearchParams({ limit: String(PAGE), ...(after === undefined ? {} : { after }) });
+    const query = new URLSearchParams({
+      limit: String(PAGE),
+      ...(after === undefined ? {} : { after }),
+      ...(filter.request === undefined ? {} : { requestId: filter.request }),
+      ...(filter.session === undefined ? {} : { sessionId: filter.session }),
+      ...(filter.identity === undefined ? {} : { identity: filter.identity }),
+    });
     const parsed = pageSchema.safeParse(await api.get(`/v1/events?${query.toString()}`));
     if (!parsed.success)
       throw new CommandError(

@@ -26,6 +26,8 @@ export interface Cause {
   readonly identity?: Identity | undefined;
   readonly causationId?: string | undefined;
   readonly sessionId?: string | undefined;
+  /** Ids for the first events it leads to, drawn before any that the command names: ids sort as things happened. */
+  readonly eventIds?: readonly string[] | undefined;
 }
 
 interface Loaded {
@@ -60,7 +62,8 @@ export class RequestUnit {
     const loaded = await this.load(requestId);
     const now = this.dependencies.clock.now();
     const decided = decide(command, loaded.state, now);
-    for (const event of decided.events) this.queue(requestId, loaded, event, cause, now);
+    for (const [index, event] of decided.events.entries())
+      this.queue(requestId, loaded, event, cause, now, cause.eventIds?.[index]);
     return decided;
   }
 
@@ -102,9 +105,15 @@ export class RequestUnit {
     return loaded;
   }
 
-  private queue(requestId: string, loaded: Loaded, event: RequestEvent, cause: Cause, now: number): void {
+  private queue(
+    requestId: string,
+    loaded: Loaded,
+    event: RequestEvent,
+    cause: Cause,
+    now: number,
+    id = this.dependencies.newId(),
+  ): void {
     const { type, ...fields } = event;
-    const id = this.dependencies.newId();
     loaded.version += 1;
     loaded.changed = true;
     loaded.sessionId ??= cause.sessionId;

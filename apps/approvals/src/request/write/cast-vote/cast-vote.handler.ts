@@ -23,6 +23,9 @@ export class CastVoteHandler implements ICommandHandler<CastVoteCommand> {
     const { requestId, voter, decision, reason } = command;
     const request = await findRequest(this.pool, requestId);
     const requester = request === undefined ? undefined : await this.directory.find(request.view.requester);
+    // The vote, what it completes, then the decision that follows from it.
+    const eventIds = [this.newId(), this.newId()];
+    const decisionId = this.newId();
     return this.executor.execute(
       requestId,
       {
@@ -31,9 +34,9 @@ export class CastVoteHandler implements ICommandHandler<CastVoteCommand> {
         requesterOwner: requester?.owner,
         decision,
         reason,
-        decisionId: this.newId(),
+        decisionId,
       },
-      { identity: voter },
+      { identity: voter, eventIds },
       clientKey(voter.name, command.key, ['vote', requestId, decision, reason ?? null]),
     );
   }
