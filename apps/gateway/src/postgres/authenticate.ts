@@ -12,7 +12,7 @@ export async function authenticate(verifier: TokenVerifier, user: string, token:
     throw new SessionRefused('57P03', `nobody can log in now: ${verified.problem}`);
   if (!verified.ok)
     throw new SessionRefused('28P01', `login failed for user "${user}": ${verified.problem}`, {
-      hint: 'The password is a token for the gateway: countersign login prints one.',
+      hint: 'The password is a token of the identity provider for audience countersign-gateway.',
     });
   if (verified.identity.name !== user)
     throw new SessionRefused('28P01', `login failed for user "${user}": the token belongs to somebody else`);
