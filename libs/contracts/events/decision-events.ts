@@ -17,3 +17,22 @@ export const decisionIssued = defineEvent('decision.issued', 1, 'decisions', {
   reason: z.string().max(2000).optional(),
   maxRows: z.int().min(0).optional(),
 });
+
+/**
+ * The signed answer to one attempt of a statement whose client does not wait. `consumed`: the grant of
+ * requestId was used up for this intent, which alone may run, once. `pending`: requestId is (or now became)
+ * the request that waits for reviewers. `refused`: it was refused, expired or revoked.
+ */
+export const receiptIssued = defineEvent('receipt.issued', 1, 'decisions', {
+  gatewayId: uuidSchema,
+  intentId: uuidSchema,
+  digest: sha256HexSchema,
+  verdict: z.enum(['consumed', 'pending', 'refused']),
+  /** The grant that was used up; only with `consumed`. */
+  decisionId: uuidSchema.optional(),
+  issuedAt: timeSchema,
+  expiresAt: timeSchema,
+  decidedBy: z.array(z.string().min(1).max(128)).max(64).optional(),
+  reason: z.string().max(2000).optional(),
+  maxRows: z.int().min(0).optional(),
+});

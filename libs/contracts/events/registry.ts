@@ -21,6 +21,7 @@ export const eventDefinitions = [
   review.reviewReleased,
   review.reviewConcluded,
   decision.decisionIssued,
+  decision.receiptIssued,
   request.requestRequested,
   request.requestRouted,
   request.requestVoteCast,

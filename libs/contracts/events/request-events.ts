@@ -3,6 +3,7 @@ import { sha256HexSchema, timeSchema, uuidSchema } from '../envelope.js';
 import { identitySchema } from '../identity.js';
 import { defineEvent } from './define-event.js';
 import { outcomes, statementSchema, verdictSchema } from './statement-events.js';
+import { signalsSchema } from './signals.js';
 import { targetSchema } from './target.js';
 
 export const reviewersSchema = z
@@ -21,6 +22,8 @@ export const requestRequested = defineEvent('request.requested', 1, 'approvals',
   /** Computed here, from the bytes the reviewers are shown. */
   digest: sha256HexSchema,
   expiresAt: timeSchema,
+  signals: signalsSchema.optional(),
+  wait: z.enum(['hold', 'retry']).optional(),
 });
 
 export const requestRouted = defineEvent('request.routed', 1, 'approvals', {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bindingSchema } from '../binding.js';
 import { sha256HexSchema, timeSchema, uuidSchema } from '../envelope.js';
 import { defineEvent } from './define-event.js';
+import { signalsSchema } from './signals.js';
 import { outcomes, statementSchema, verdictSchema } from './statement-events.js';
 
 /** A gateway holds a statement and asks for a decision. Signed by the gateway. */
@@ -15,6 +16,13 @@ export const reviewAsked = defineEvent('review.asked', 1, 'requests', {
   /** When the hold ends by itself. */
   holdExpiresAt: timeSchema,
   insideTransaction: z.boolean(),
+  /** Measured before the hold; absent from gateways that do not measure. */
+  signals: signalsSchema.optional(),
+  /**
+   * `hold` (or absent): the connection waits. `retry`: it does not; the statement is sent again after the
+   * approval. Every attempt is asked anew under a new intent, and answered with a receipt.issued.
+   */
+  wait: z.enum(['hold', 'retry']).optional(),
 });
 
 /** The hold ended before a decision: the client went or cancelled, time ran out, the gateway stopped. */

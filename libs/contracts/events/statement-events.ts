@@ -6,6 +6,7 @@ import { targetSchema } from './target.js';
 export const recordingModes = ['strict', 'replicated', 'overlapped'] as const;
 export type RecordingMode = (typeof recordingModes)[number];
 
+/** What a verdict can be. A rule's `flag` marks a statement and decides nothing, so it is no verdict. */
 export const effects = ['allow', 'deny', 'review'] as const;
 export type Effect = (typeof effects)[number];
 
@@ -36,6 +37,19 @@ export const statementSchema = z.object({
   /** Why the analysis is not complete; absent when it is. */
   incomplete: z.string().optional(),
   credentialsReplaced: z.int().min(1).optional(),
+  /** Functions called by name, as written. */
+  functions: z.array(z.string()).max(200).optional(),
+  /** False where a write may touch every row of its table. */
+  bounded: z.boolean().optional(),
+  /** The same for statements that differ in literals only: 16 hexadecimal digits, PostgreSQL's grammar. */
+  fingerprint: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional(),
+  /** The text with its literals replaced by $1, $2 …; absent where it cannot be told. */
+  normalized: z.string().max(8192).optional(),
+  /** sqlcommenter's key-value pairs (agent, model, traceparent …): what the client claims, never trusted. */
+  tags: z.record(z.string().max(64), z.string().max(256)).optional(),
 });
 
 export const parameterSchema = z.object({
@@ -55,6 +69,12 @@ export const verdictSchema = z.object({
   reason: z.string(),
   policyVersion: z.int(),
   policyHash: sha256HexSchema,
+  /** Ids of the rules that only flag and matched. */
+  flags: z.array(z.string().max(64)).max(64).optional(),
+  /** The highest risk score of the rules that matched, 0 to 100. */
+  risk: z.int().min(0).max(100).optional(),
+  /** Controls that the rules which matched give evidence for (CC6.1, CC8.1 …). */
+  controls: z.array(z.string().max(32)).max(64).optional(),
 });
 
 /** Durable before any byte of the statement reaches the target. Ends in exactly one outcome. */

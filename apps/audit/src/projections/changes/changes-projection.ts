@@ -105,7 +105,7 @@ async function storeDecision(query: BulkQuery, event: AnyEvent): Promise<void> {
   const decision = DECISIONS[event.type];
   if (decision === undefined || event.requestId === undefined) return;
   const decidedBy =
-    'decidedBy' in event ? event.decidedBy : event.type === 'request.revoked' ? [event.by.name] : [];
+    'decidedBy' in event ? (event.decidedBy ?? []) : event.type === 'request.revoked' ? [event.by.name] : [];
   const reason = 'reason' in event ? event.reason : undefined;
   await query(
     `INSERT INTO projections.change_decisions_v1 (request_id, decision, decided_by, decided_at, reason)
