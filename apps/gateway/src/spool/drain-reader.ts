@@ -7,7 +7,7 @@ import type { SpoolFiles } from './spool-files.js';
 import { GROUP_HEADER_BYTES } from './spool-layout.js';
 
 /** How much of a segment is read at once; one group may be larger. */
-const BATCH_BYTES = 512 << 10;
+export const BATCH_BYTES = 512 << 10;
 
 export interface DrainBatch {
   readonly records: readonly RecordToAppend[];

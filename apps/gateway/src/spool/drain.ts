@@ -1,7 +1,7 @@
 import type { EventLogProducer, RecordToAppend } from '#libs/event-log/port.js';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 import type { DrainedMark } from './checkpoint.js';
-import { DrainReader } from './drain-reader.js';
+import { BATCH_BYTES, DrainReader } from './drain-reader.js';
 import type { SegmentCatalog, SegmentEntry } from './segment-catalog.js';
 import type { SpoolFiles } from './spool-files.js';
 import { SEGMENT_HEADER_BYTES } from './spool-layout.js';
@@ -11,11 +11,12 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
 /**
- * The least time from one batch to the next, in milliseconds. Under load batches grow instead of becoming
- * many: each is a commit in the event log and a transaction in the ledger. The first after a pause goes
- * at once, and so does whatever somebody waits for (`requests`).
+ * The least time from one batch that is not full to the next, in milliseconds. Under load batches grow
+ * instead of becoming many: each is a commit in the event log and a transaction in the ledger, and those
+ * keep the spool's own writes waiting for the disk. The first after a pause goes at once, and so does a
+ * full one and whatever somebody waits for (`requests`).
  */
-const PACE_MS = 10;
+const PACE_MS = 100;
 
 export interface DrainEvents {
   /** The event log has acknowledged these many events more, of these many bytes on disk. */
@@ -62,10 +63,10 @@ export class Drain {
     this.running = this.run();
   }
 
-  /** Tells that more is durable; `urgent`: that somebody waits for it to arrive. */
-  wake(urgent = false): void {
+  /** Tells that more is durable, now `pendingBytes`; `urgent`: that somebody waits for it to arrive. */
+  wake(urgent = false, pendingBytes = 0): void {
     this.wakeUp?.();
-    if (urgent) this.hurry?.();
+    if (urgent || pendingBytes >= BATCH_BYTES) this.hurry?.();
   }
 
   /** Stops; a batch in flight has `waitMs` to be acknowledged. */
@@ -85,7 +86,8 @@ export class Drain {
         if (segment === undefined) await this.sleep();
         else {
           const pace = this.pace();
-          await this.move(segment);
+          const full = await this.move(segment);
+          if (full) this.hurry?.();
           await pace;
         }
       }
@@ -111,9 +113,11 @@ export class Drain {
     });
   }
 
-  private async move(segment: SegmentEntry): Promise<void> {
+  /** Moves one batch; true when more than that was there, so that the next need not wait. */
+  private async move(segment: SegmentEntry): Promise<boolean> {
+    const durable = segment.end;
     const batch = await this.reader.read(segment, this.mark.offset);
-    if (batch.records.length > 0 && !(await this.deliver(batch.records))) return;
+    if (batch.records.length > 0 && !(await this.deliver(batch.records))) return true;
     this.mark = {
       segment: segment.number,
       offset: batch.end,
@@ -121,6 +125,7 @@ export class Drain {
       bytes: this.mark.bytes + batch.bytes,
     };
     if (batch.records.length > 0) this.events.drained(batch.records.length, batch.bytes);
+    return batch.end < durable;
   }
 
   /** The segment with something durable behind the mark, passing over and deleting those without. */

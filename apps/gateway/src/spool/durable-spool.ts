@@ -166,7 +166,11 @@ export class DurableSpool implements Spool {
     this.durable = { events: events + group.drafts.length, bytes: eventBytes + group.eventBytes };
     for (const draft of group.drafts) this.start.open.observe(draft.event);
     this.options.metrics?.groupWritten(group.drafts.length, bytes, milliseconds);
-    this.drain.wake(group.drafts.some((draft) => draft.topic === 'requests'));
+    const pending = this.durable.bytes - this.drain.position().bytes;
+    this.drain.wake(
+      group.drafts.some((draft) => draft.topic === 'requests'),
+      pending,
+    );
   }
 
   private dropped(group: PendingGroup): void {
