@@ -3,11 +3,18 @@ import type { Effect } from '#libs/contracts/events/statement-events.js';
 import { sha256Hex } from '#libs/kernel/hash.js';
 import type { StatementAnalysis } from '#libs/sql/analysis.js';
 import type { Rule } from './compile-rule.js';
-import { IdentityFacts, SessionFacts, StatementFacts, TargetFacts, TimeFacts, type Facts } from './facts.js';
-import type { Policy, PolicyInput, Verdict } from './policy.js';
+import {
+  clockFaceOf,
+  IdentityFacts,
+  SessionFacts,
+  StatementFacts,
+  TargetFacts,
+  TimeFacts,
+  type Facts,
+} from './facts.js';
+import { Judgement, stricter, type Ruling } from './judgement.js';
+import type { Policy, PolicyInput, PolicyName, Verdict } from './policy.js';
 import { VerdictCache } from './verdict-cache.js';
-
-const STRICTNESS: Readonly<Record<Effect, number>> = { allow: 0, review: 1, deny: 2 };
 
 export interface PolicyParts {
   readonly version: number;
@@ -15,6 +22,8 @@ export interface PolicyParts {
   readonly rules: readonly Rule[];
   readonly defaultEffect: Effect;
   readonly defaultReviewers: Reviewers;
+  readonly timeZone: string;
+  readonly change: Policy['change'];
 }
 
 export class CompiledPolicy implements Policy {
@@ -22,15 +31,21 @@ export class CompiledPolicy implements Policy {
   readonly text: string;
   readonly hash: string;
   readonly masking = 'off';
+  readonly change: Policy['change'];
   private readonly rules: readonly Rule[];
-  private readonly byDefault: Verdict;
-  private readonly cache: VerdictCache | undefined;
+  private readonly byDefault: Ruling;
+  private readonly clockFace: Intl.DateTimeFormat;
+  private readonly cache: VerdictCache;
+  private readonly name: PolicyName;
 
   constructor(parts: PolicyParts) {
     this.version = parts.version;
     this.text = parts.text;
     this.hash = sha256Hex(Buffer.from(parts.text, 'utf8'));
+    this.name = { version: this.version, hash: this.hash };
+    this.change = parts.change;
     this.rules = parts.rules;
+    this.clockFace = clockFaceOf(parts.timeZone);
     this.byDefault = {
       effect: parts.defaultEffect,
       rule: 'default',
@@ -38,17 +53,18 @@ export class CompiledPolicy implements Policy {
       reviewers: parts.defaultEffect === 'review' ? parts.defaultReviewers : [],
     };
     const asks = (variable: string): boolean => parts.rules.some((rule) => rule.asks.has(variable));
-    // A verdict that depends on the time of day holds for no other moment.
-    this.cache = asks('time')
-      ? undefined
-      : new VerdictCache({ identity: asks('identity'), session: asks('session') });
+    this.cache = new VerdictCache({
+      identity: asks('identity'),
+      session: asks('session'),
+      time: asks('time'),
+    });
   }
 
   judge(input: PolicyInput): Verdict {
-    const known = this.cache?.get(input);
+    const known = this.cache.get(input);
     if (known !== undefined) return known;
     const verdict = this.decide(input);
-    this.cache?.set(input, verdict);
+    this.cache.set(input, verdict);
     return verdict;
   }
 
@@ -62,53 +78,33 @@ export class CompiledPolicy implements Policy {
 
   private decide(input: PolicyInput): Verdict {
     const { statements } = input.analysis;
-    if (statements.length === 0) {
-      return { effect: 'allow', rule: 'default', reason: 'nothing to run', reviewers: [] };
-    }
-    let strictest: Verdict | undefined;
-    for (const statement of statements) {
-      strictest = stricter(strictest, this.decideOne(statement, input));
-    }
-    return strictest ?? this.byDefault;
+    const judgement = new Judgement();
+    for (const statement of statements) this.decideOne(statement, input, judgement);
+    return judgement.verdict(statements.length === 0 ? NOTHING_TO_RUN : this.byDefault, this.name);
   }
 
-  /** The first rule of the strictest effect among those that match. */
-  private decideOne(analysis: StatementAnalysis, input: PolicyInput): Verdict {
+  /** Every rule is asked, also once the statement is denied: flags, risk and controls are of all that match. */
+  private decideOne(analysis: StatementAnalysis, input: PolicyInput, judgement: Judgement): void {
     const facts: Facts = {
-      statement: new StatementFacts(analysis),
+      statement: new StatementFacts(analysis, input.analysis),
       identity: new IdentityFacts(input.identity),
       target: new TargetFacts(input.target),
       session: new SessionFacts(input.session),
-      time: new TimeFacts(input.now),
+      time: new TimeFacts(input.now, this.clockFace),
     };
-    let strictest: Verdict | undefined;
+    let strictest: Ruling | undefined;
     for (const rule of this.rules) {
-      if (strictest !== undefined && STRICTNESS[rule.effect] <= STRICTNESS[strictest.effect]) {
-        // It could change nothing by matching; only a failure to evaluate it still counts, as deny.
-        if (strictest.effect === 'deny') break;
-      }
-      const verdict = verdictOf(rule, facts);
-      if (verdict !== undefined) strictest = stricter(strictest, verdict);
+      const answer = ask(rule, facts);
+      if (answer === 'no') continue;
+      judgement.mark(rule);
+      const ruling = rulingOf(rule, answer, input.session.insideTransaction);
+      if (ruling !== undefined) strictest = stricter(strictest, ruling);
     }
-    return strictest ?? this.byDefault;
+    judgement.rule(strictest ?? this.byDefault);
   }
 }
 
-/**
- * The first of the strictest effect. Of two that hold a statement the one that asks for more signatures
- * names the reviewers, and the shortest time that either names counts.
- */
-function stricter(first: Verdict | undefined, second: Verdict): Verdict {
-  if (first === undefined || STRICTNESS[second.effect] > STRICTNESS[first.effect]) return second;
-  if (first.effect !== 'review' || second.effect !== 'review') return first;
-  const named = [first.expiresMs, second.expiresMs].filter((ms) => ms !== undefined);
-  return {
-    ...(signatures(second) > signatures(first) ? second : first),
-    ...(named.length === 0 ? {} : { expiresMs: Math.min(...named) }),
-  };
-}
-
-const signatures = ({ reviewers }: Verdict): number => reviewers.reduce((sum, { count }) => sum + count, 0);
+const NOTHING_TO_RUN: Ruling = { effect: 'allow', rule: 'default', reason: 'nothing to run', reviewers: [] };
 
 const DEFAULT_REASONS: Readonly<Record<Effect, string>> = {
   allow: 'no rule matches; the default is to allow',
@@ -116,19 +112,45 @@ const DEFAULT_REASONS: Readonly<Record<Effect, string>> = {
   review: 'no rule matches; the default is to ask for review',
 };
 
+type Answer = 'yes' | 'no' | 'cannot-tell';
+
 /** A rule on `statement.kind` is asked about every kind the statement contains. */
-function verdictOf(rule: Rule, facts: Facts): Verdict | undefined {
+function ask(rule: Rule, facts: Facts): Answer {
   try {
     for (const kind of facts.statement.kinds) {
       facts.statement.kind = kind;
-      if (rule.matches(facts)) {
-        const { effect, id, reason, reviewers, expiresMs } = rule;
-        return { effect, rule: id, reason, reviewers, ...(expiresMs === undefined ? {} : { expiresMs }) };
-      }
+      if (rule.matches(facts)) return 'yes';
     }
-    return undefined;
+    return 'no';
   } catch {
-    // Fail closed: what the rule would have said is unknown, so it says the strictest thing.
-    return { effect: 'deny', rule: rule.id, reason: 'the rule could not be evaluated', reviewers: [] };
+    return 'cannot-tell';
   }
+}
+
+/** What a rule that matches, or that cannot be evaluated, decides; nothing where it only marks. */
+function rulingOf(rule: Rule, answer: 'yes' | 'cannot-tell', insideTransaction: boolean): Ruling | undefined {
+  const { id, effect, reason, reviewers } = rule;
+  if (effect === 'flag') return undefined;
+  // Fail closed: what the rule would have said is unknown, so it says the strictest thing.
+  if (answer === 'cannot-tell')
+    return { effect: 'deny', rule: id, reason: 'the rule could not be evaluated', reviewers: [] };
+  const limits = [rule.expiresMs];
+  if (insideTransaction && rule.insideTransaction !== undefined) {
+    if (rule.insideTransaction === 'refuse')
+      return {
+        effect: 'deny',
+        rule: id,
+        reason: `${reason.replace(/\.$/, '')}; it needs approval, which this rule gives outside a transaction only`,
+        reviewers: [],
+      };
+    limits.push(rule.insideTransaction);
+  }
+  const named = limits.filter((ms) => ms !== undefined);
+  return {
+    effect,
+    rule: id,
+    reason,
+    reviewers,
+    ...(named.length === 0 ? {} : { expiresMs: Math.min(...named) }),
+  };
 }

@@ -1,8 +1,14 @@
-import { Environment } from '@marcbachmann/cel-js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { Target } from '#libs/contracts/events/target.js';
-import type { StatementAnalysis } from '#libs/sql/analysis.js';
+import type { MessageAnalysis, StatementAnalysis } from '#libs/sql/analysis.js';
 import type { PolicyInput } from './policy.js';
+
+/** What an analysis may know beyond what every one does. */
+interface Extras {
+  readonly columns?: readonly string[];
+  readonly fingerprint?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
 
 /**
  * What a rule's `when` can ask about. A name outside these is refused when the policy is loaded.
@@ -16,15 +22,23 @@ export class StatementFacts {
   /** reads and writes together. */
   readonly tables: readonly string[];
   readonly functions: readonly string[];
+  /** As table.column or schema.table.column; empty where the analysis does not tell. */
+  readonly columns: readonly string[];
   readonly settings: readonly string[];
   readonly traits: readonly string[];
   readonly bounded: boolean;
   readonly incomplete: boolean;
   readonly incompleteReason: string;
+  /** 16 hexadecimal digits, the same for statements that differ in literals only; empty where unknown. */
+  readonly fingerprint: string;
+  /** sqlcommenter's pairs: what the client claims of itself. `statement.tag('agent')` is '' where absent. */
+  readonly tags: ReadonlyMap<string, string>;
   /** Each rule is asked once for each of the kinds, and `kind` is that one. */
   kind: string;
 
-  constructor(analysis: StatementAnalysis) {
+  constructor(analysis: StatementAnalysis, message: MessageAnalysis) {
+    const { columns = [], fingerprint = '', tags }: StatementAnalysis & Extras = analysis;
+    const { tags: messageTags }: MessageAnalysis & Extras = message;
     this.kind = analysis.kind;
     // Copies, since CEL knows a list by this realm's Array and the analysis may come from another.
     this.kinds = [...analysis.kinds];
@@ -33,11 +47,14 @@ export class StatementFacts {
     this.writes = [...analysis.writes];
     this.tables = [...new Set([...analysis.reads, ...analysis.writes])];
     this.functions = [...analysis.functions];
+    this.columns = [...columns];
     this.settings = [...analysis.settings];
     this.traits = [...analysis.traits];
     this.bounded = analysis.bounded;
     this.incomplete = analysis.incomplete !== undefined;
     this.incompleteReason = analysis.incomplete ?? '';
+    this.fingerprint = fingerprint;
+    this.tags = new Map(Object.entries(tags ?? messageTags ?? {}));
   }
 }
 
@@ -46,12 +63,16 @@ export class IdentityFacts {
   readonly kind: string;
   readonly groups: readonly string[];
   readonly onBehalfOf: string;
+  readonly issuer: string;
+  readonly subject: string;
 
   constructor(identity: Identity) {
     this.name = identity.name;
     this.kind = identity.kind;
     this.groups = [...identity.groups];
     this.onBehalfOf = identity.onBehalfOf ?? '';
+    this.issuer = identity.issuer;
+    this.subject = identity.subject;
   }
 }
 
@@ -81,22 +102,47 @@ export class SessionFacts {
   }
 }
 
-/** All in UTC. */
+const MINUTE_MS = 60_000;
+
+/** The minute a moment lies in: conditions see no finer time, so that verdicts hold for a minute. */
+export const minuteOf = (now: number): number => Math.floor(now / MINUTE_MS);
+
+/** In the policy's time zone, but for `iso`. */
 export class TimeFacts {
   /** 0 to 23. */
   readonly hour: bigint;
+  /** 0 to 59. */
+  readonly minute: bigint;
   /** 1 (Monday) to 7 (Sunday), as ISO 8601 counts. */
   readonly weekday: bigint;
-  /** 2026-11-21T13:46:51.000Z */
+  /** 2026-11-21 */
+  readonly date: string;
+  /** 2026-11-21T13:46:00.000Z: in UTC, to the minute. */
   readonly iso: string;
 
-  constructor(now: number) {
-    const date = new Date(now);
-    this.hour = BigInt(date.getUTCHours());
-    this.weekday = BigInt(date.getUTCDay() === 0 ? 7 : date.getUTCDay());
-    this.iso = date.toISOString();
+  constructor(now: number, clockFace: Intl.DateTimeFormat) {
+    const minute = new Date(minuteOf(now) * MINUTE_MS);
+    const parts = new Map(clockFace.formatToParts(minute).map(({ type, value }) => [type, value]));
+    const part = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
+    this.date = `${part('year')}-${part('month')}-${part('day')}`;
+    this.hour = BigInt(part('hour'));
+    this.minute = BigInt(part('minute'));
+    this.weekday = BigInt(new Date(`${this.date}T00:00:00Z`).getUTCDay() || 7);
+    this.iso = minute.toISOString();
   }
 }
+
+/** Reads the clock of a time zone, for TimeFacts. Throws RangeError where there is no such zone. */
+export const clockFaceOf = (timeZone: string): Intl.DateTimeFormat =>
+  new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+  });
 
 /** A type, not an interface: CEL takes an indexable record. */
 export type Facts = {
@@ -106,52 +152,3 @@ export type Facts = {
   readonly session: SessionFacts;
   readonly time: TimeFacts;
 };
-
-const TEXTS = 'list<string>';
-
-/** The CEL environment of every rule: these five variables, nothing undeclared, bounded in size. */
-export const environment = new Environment({
-  unlistedVariablesAreDyn: false,
-  limits: {
-    maxAstNodes: 2_000,
-    maxDepth: 64,
-    maxListElements: 500,
-    maxMapEntries: 100,
-    maxCallArguments: 16,
-  },
-})
-  .registerType('Statement', {
-    ctor: StatementFacts,
-    fields: {
-      kind: 'string',
-      kinds: TEXTS,
-      category: 'string',
-      reads: TEXTS,
-      writes: TEXTS,
-      tables: TEXTS,
-      functions: TEXTS,
-      settings: TEXTS,
-      traits: TEXTS,
-      bounded: 'bool',
-      incomplete: 'bool',
-      incompleteReason: 'string',
-    },
-  })
-  .registerType('Identity', {
-    ctor: IdentityFacts,
-    fields: { name: 'string', kind: 'string', groups: TEXTS, onBehalfOf: 'string' },
-  })
-  .registerType('Target', {
-    ctor: TargetFacts,
-    fields: { name: 'string', kind: 'string', environment: 'string', database: 'string' },
-  })
-  .registerType('Session', {
-    ctor: SessionFacts,
-    fields: { applicationName: 'string', clientAddress: 'string', insideTransaction: 'bool' },
-  })
-  .registerType('Time', { ctor: TimeFacts, fields: { hour: 'int', weekday: 'int', iso: 'string' } })
-  .registerVariable('statement', 'Statement')
-  .registerVariable('identity', 'Identity')
-  .registerVariable('target', 'Target')
-  .registerVariable('session', 'Session')
-  .registerVariable('time', 'Time');

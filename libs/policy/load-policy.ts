@@ -54,6 +54,8 @@ function compile(document: PolicyDocument, reviewers: string): Policy {
     rules,
     defaultEffect: content.default ?? ABSENT_DEFAULT,
     defaultReviewers: fallback,
+    timeZone: content.timeZone ?? 'UTC',
+    change: content.change,
   });
 }
 
@@ -76,7 +78,7 @@ function merge(own: PolicyDocument, reviewers: string): Policy {
     throw new PolicyError(own.file, line, `rule ${rule.id}: the id is taken by the built-in policy`);
   });
   const plain = own.yaml.toJS() as Record<string, unknown>;
-  for (const key of ['version', 'default', 'masking', 'reviewers']) {
+  for (const key of ['version', 'default', 'masking', 'reviewers', 'timeZone', 'change']) {
     if (plain[key] !== undefined) merged.set(key, merged.createNode(plain[key]));
   }
   if (!isSeq(rules)) throw new PolicyError('builtin.yaml', 1, 'has no rules');

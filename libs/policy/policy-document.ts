@@ -1,69 +1,16 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
-import { z } from 'zod';
-import { effects } from '#libs/contracts/events/statement-events.js';
-import { parseDuration } from '#libs/kernel/settings.js';
 import { PolicyError } from './policy-error.js';
+import { policySource, type PolicySourceFile } from './policy-schema.js';
 
 /** What the control event can carry. */
 export const MAX_POLICY_BYTES = 262_144;
-
-const MIN_HOLD_MS = 1_000;
-const MAX_HOLD_MS = 7 * 86_400_000;
-
-const reviewers = z
-  .array(
-    z.strictObject({
-      group: z.string().min(1).max(256),
-      count: z
-        .int('must be a whole number')
-        .min(1, 'must be at least 1: nobody could approve')
-        .max(20, 'must be at most 20'),
-    }),
-  )
-  .min(1, 'must name at least one group: nobody could approve');
-
-const expires = z.string().transform((text, context) => {
-  const ms = parseDuration(text);
-  if (ms !== undefined && ms >= MIN_HOLD_MS && ms <= MAX_HOLD_MS) return ms;
-  context.addIssue({ code: 'custom', message: 'must be a length of time from 1s to 7d, such as 15m' });
-  return z.NEVER;
-});
-
-const rule = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'must be lower-case letters, digits, dots, dashes or underscores')
-    .refine((id) => id !== 'default', 'must not be default: that names the case where no rule matches'),
-  description: z.string().min(1).max(500).optional(),
-  when: z.string().min(1).max(8_192),
-  effect: z.enum(effects),
-  reviewers: reviewers.optional(),
-  expires: expires.optional(),
-});
-
-const policyFile = z.strictObject({
-  version: z.int().min(1),
-  extends: z.literal('builtin', 'must be builtin').optional(),
-  default: z.enum(effects).optional(),
-  masking: z
-    .unknown()
-    .refine((value) => value !== 'on' && value !== true, 'masking does not exist yet: set masking: off')
-    .refine((value) => value === undefined || value === 'off' || value === false, 'must be on or off')
-    .optional(),
-  /** Who signs where a review rule, or the default, names nobody. */
-  reviewers: reviewers.optional(),
-  rules: z.array(rule).max(500).optional(),
-});
-
-export type PolicyFile = z.output<typeof policyFile>;
-export type RuleSource = z.output<typeof rule>;
 
 /** A policy's text, read and checked for form, that knows on which line each part stands. */
 export interface PolicyDocument {
   readonly file: string;
   readonly text: string;
   readonly yaml: Document.Parsed;
-  readonly content: PolicyFile;
+  readonly content: PolicySourceFile;
   /** The line, from 1, of what stands at this path; of its nearest parent where that is absent. */
   lineOf(path: readonly PropertyKey[]): number;
 }
@@ -89,7 +36,7 @@ export function readPolicyDocument(text: string, file: string): PolicyDocument {
     const offset = offsetOf(yaml.contents, path);
     return offset === undefined ? 1 : lines.linePos(offset).line;
   };
-  const result = policyFile.safeParse(toPlain(yaml, file));
+  const result = policySource.safeParse(toPlain(yaml, file));
   if (!result.success) {
     const issue = result.error.issues[0];
     const unknownKey = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];

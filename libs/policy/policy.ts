@@ -3,6 +3,7 @@ import type { Reviewers } from '#libs/contracts/events/request-events.js';
 import type { Target } from '#libs/contracts/events/target.js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { MessageAnalysis } from '#libs/sql/analysis.js';
+import type { Redaction } from './rule-schema.js';
 
 /** What a policy judges: one message (all its statements) of one identity at one target. */
 export interface PolicyInput {
@@ -26,17 +27,38 @@ export interface Verdict {
   readonly reason: string;
   /** For review: who must sign. */
   readonly reviewers: Reviewers;
-  /** For review: how long the hold may last outside a transaction, ms; undefined: the default. */
+  /**
+   * For review: how long the hold may last, ms; undefined: the default. A rule's own limit inside a
+   * transaction is in it already where the statement is inside one.
+   */
   readonly expiresMs?: number;
+  /** Ids of the rules that only mark and matched. */
+  readonly flags?: readonly string[];
+  /** The highest risk of the rules that matched, 0 to 100. */
+  readonly risk?: number;
+  /** The controls that the rules which matched give evidence for. */
+  readonly controls?: readonly string[];
+  /** The most rows the statement may read or change: the lowest of the rules that matched. */
+  readonly maxRows?: number;
+  /** What of the statement the record must not hold. */
+  readonly redact?: readonly Redaction[];
+  /** The policy that judged; absent only from refusals that no policy was asked about. */
+  readonly policy?: PolicyName;
 }
 
-export interface Policy {
+/** Which policy it is: what stands on every intent. */
+export interface PolicyName {
   readonly version: number;
-  /** SHA-256 of `text`, hexadecimal. */
+  /** SHA-256 of the policy's text, hexadecimal. */
   readonly hash: string;
+}
+
+export interface Policy extends PolicyName {
   /** The exact YAML text it was read from. */
   readonly text: string;
   readonly masking: 'off';
+  /** What its author says of this version. */
+  readonly change?: { readonly author: string; readonly reason: string } | undefined;
   /** The strictest effect over all statements and all rules that match. A rule that cannot be evaluated counts as deny. */
   judge(input: PolicyInput): Verdict;
   /** The reviewers and limits of a rule by id; undefined when the policy has no such rule. */

@@ -1,6 +1,7 @@
 import type { Identity } from '#libs/contracts/identity.js';
 import type { Target } from '#libs/contracts/events/target.js';
 import type { MessageAnalysis } from '#libs/sql/analysis.js';
+import { minuteOf } from './facts.js';
 import type { PolicyInput, Verdict } from './policy.js';
 
 /** Verdicts kept for one analysis; more identities than this at once start anew. */
@@ -10,6 +11,8 @@ interface Entry {
   readonly identity: Identity;
   readonly target: Target;
   readonly session: PolicyInput['session'];
+  /** Minutes since 1970. */
+  readonly minute: number;
   readonly verdict: Verdict;
 }
 
@@ -17,11 +20,13 @@ interface Entry {
 interface Asks {
   readonly identity: boolean;
   readonly session: boolean;
+  readonly time: boolean;
 }
 
 /**
  * Verdicts by what they were given for: a repeated statement costs a look-up. An identity is compared as
- * an object, so a caller whose identity changes must make a new one; the rest is compared by content.
+ * an object, so a caller whose identity changes must make a new one; the rest is compared by content, the
+ * time by its minute, which is all that conditions see of it.
  * Entries die with the analysis they belong to.
  */
 export class VerdictCache {
@@ -36,6 +41,7 @@ export class VerdictCache {
       if (
         (!this.asks.identity || entry.identity === input.identity) &&
         sameTarget(entry.target, input.target) &&
+        (!this.asks.time || entry.minute === minuteOf(input.now)) &&
         (!this.asks.session || sameSession(entry.session, input.session))
       ) {
         return entry.verdict;
@@ -44,9 +50,13 @@ export class VerdictCache {
     return undefined;
   }
 
-  set({ analysis, identity, target, session }: PolicyInput, verdict: Verdict): void {
-    const entries = this.verdicts.get(analysis);
-    const entry: Entry = { identity, target, session, verdict };
+  set({ analysis, identity, target, session, now }: PolicyInput, verdict: Verdict): void {
+    const minute = minuteOf(now);
+    const kept = this.verdicts.get(analysis);
+    // A minute that is over does not come back.
+    const entries = this.asks.time ? kept?.filter((entry) => entry.minute === minute) : kept;
+    if (entries !== kept && entries !== undefined) this.verdicts.set(analysis, entries);
+    const entry: Entry = { identity, target, session, minute, verdict };
     if (entries === undefined || entries.length >= MAX_PER_ANALYSIS) this.verdicts.set(analysis, [entry]);
     else entries.push(entry);
   }

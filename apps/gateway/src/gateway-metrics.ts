@@ -7,6 +7,7 @@ export class GatewayMetrics implements SpoolMetrics {
   private readonly statements: Counter<'effect'>;
   private readonly holdSeconds: Histogram;
   private readonly rejected: Counter<'reason'>;
+  private readonly policies: Counter<'what'>;
   private readonly writeSeconds: Histogram;
   private readonly spooled: Counter;
   private readonly drainedEvents: Counter;
@@ -30,6 +31,12 @@ export class GatewayMetrics implements SpoolMetrics {
       name: 'countersign_decisions_rejected_total',
       help: 'Decisions that ran nothing, by reason',
       labelNames: ['reason'],
+      registers,
+    });
+    this.policies = new Counter({
+      name: 'countersign_policies_seen_total',
+      help: 'What came on the control topic: applied, or why it was ignored',
+      labelNames: ['what'],
       registers,
     });
     this.writeSeconds = new Histogram({
@@ -60,7 +67,9 @@ export class GatewayMetrics implements SpoolMetrics {
     readonly holds: () => number;
     readonly spoolPendingBytes: () => number;
     readonly spoolPendingEvents: () => number;
+    readonly policyVersion: () => number;
   }): void {
+    this.gauge('countersign_policy_version', 'The version of the policy in force', read.policyVersion);
     this.gauge('countersign_connections', 'Client connections', read.connections);
     this.gauge('countersign_holds', 'Statements that are held now', read.holds);
     this.gauge(
@@ -85,6 +94,10 @@ export class GatewayMetrics implements SpoolMetrics {
 
   decisionRejected(reason: string): void {
     this.rejected.inc({ reason });
+  }
+
+  policySeen(what: string): void {
+    this.policies.inc({ what });
   }
 
   groupWritten(events: number, _bytes: number, milliseconds: number): void {

@@ -8,6 +8,7 @@ import { messageOf } from '#libs/kernel/coded-error.js';
 import { Health } from '#libs/observability/health.js';
 import type { Logger } from '#libs/observability/logger.js';
 import { createRegistry } from '#libs/observability/metrics.js';
+import { loadPolicy } from '#libs/policy/load-policy.js';
 import { replaceCredentials } from '#libs/sql/replace-credentials.js';
 import { createSqlAnalyzer } from '#libs/sql/sql-analyzer.js';
 import type { GatewayConfig } from './config.js';
@@ -23,6 +24,10 @@ import { CancelRegistry } from './postgres/cancel-registry.js';
 import { Listener } from './postgres/listener.js';
 import { OutcomeJournal } from './postgres/outcomes.js';
 import { TargetRoom } from './postgres/target-room.js';
+import { KeptPolicy } from './policy/kept-policy.js';
+import { PolicyFeed } from './policy/policy-feed.js';
+import { PolicyInForce } from './policy/policy-in-force.js';
+import { PolicyNews } from './policy/policy-news.js';
 import { openSpool } from './spool/open-spool.js';
 
 /** A Bind with large parameters is taken into memory up to here. */
@@ -30,6 +35,9 @@ const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 const LOGIN_MS = 15_000;
 const TARGET_MS = 10_000;
+
+/** How long a start waits for the policies that were published before it. */
+const CATCH_UP_MS = 10_000;
 
 /** How long the end may take: sessions, then the spool on its way to the event log. */
 const SESSIONS_END_MS = 2_000;
@@ -56,7 +64,8 @@ export interface Gateway {
 /** Starts the gateway. The event log is the caller's: it is closed by whoever opened it, after `stop`. */
 export async function startGateway(config: GatewayConfig, given: Surroundings): Promise<Gateway> {
   const { eventLog, clock, newId, logger } = given;
-  const { tenant, policy } = config;
+  const { tenant } = config;
+  const policies = new PolicyInForce(config.policy);
   const registry = createRegistry('gateway');
   const metrics = new GatewayMetrics(registry);
   const gatewayId = config.gatewayId ?? (await keptGatewayId(config.spoolFolder, newId));
@@ -74,7 +83,7 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
   const analyzer = createSqlAnalyzer({ maxTextBytes: MAX_TEXT_BYTES });
   // New with each start, so that a commitment links credentials within one life of the gateway and no further.
   const salt = given.randomBytes(32);
-  const judge = new Judge(analyzer, policy, (text, credentials) => ({
+  const judge = new Judge(analyzer, policies, (text, credentials) => ({
     text: replaceCredentials(text, credentials, salt),
     replaced: credentials.length,
   }));
@@ -91,6 +100,25 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
     rejected: (reason) => metrics.decisionRejected(reason),
   });
   const feed = new DecisionFeed(eventLog, inbox, gatewayId, logger);
+  const policyFeed = new PolicyFeed({
+    log: eventLog,
+    gatewayId,
+    tenant,
+    trusted: config.decisionKeys,
+    policies,
+    kept: new KeptPolicy(config.spoolFolder),
+    read: (text) => loadPolicy({ text, file: 'published policy' }),
+    news: new PolicyNews({
+      gatewayId,
+      spool,
+      clock,
+      newId,
+      logger,
+      counted: (what) => metrics.policySeen(what),
+    }),
+    logger,
+    catchUpMs: CATCH_UP_MS,
+  });
   const listener = new Listener({
     judge,
     spool,
@@ -117,17 +145,23 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
     holds: () => held.size,
     spoolPendingBytes: () => spool.state().pendingBytes,
     spoolPendingEvents: () => spool.state().undrainedRecords,
+    policyVersion: () => policies.current.version,
   });
   const health = new Health();
   health.add('listener', () => (listener.listening ? undefined : 'it does not accept connections'));
   health.add('spool', () => spool.state().broken?.message);
   health.add('decisions', () => feed.problem);
+  health.add('policy', () => policyFeed.problem);
 
   const undo: (() => Promise<unknown>)[] = [() => spool.close(DRAIN_MS), () => analyzer.close()];
   try {
     // Decisions first: one that comes for the first statement held must not be missed.
     await feed.start();
     undo.unshift(() => feed.stop());
+    // And the policy: the first statement is judged by what was published last.
+    await policyFeed.restore();
+    undo.unshift(() => policyFeed.stop());
+    await policyFeed.start();
     const port = await listener.listen(config.port, config.host);
     undo.unshift(() => listener.close(SESSIONS_END_MS));
     const server = await NestFactory.create<NestFastifyApplication>(
@@ -146,7 +180,7 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
         port,
         httpPort,
         targets: [...config.targets.keys()],
-        policyHash: policy.hash,
+        policyHash: policies.current.hash,
         eventLog: eventLog.kind,
       },
       'the gateway is ready',

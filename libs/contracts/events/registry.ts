@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import * as control from './control-events.js';
 import * as decision from './decision-events.js';
+import * as gatewayPolicy from './gateway-policy-events.js';
 import * as request from './request-events.js';
 import * as review from './review-events.js';
 import * as session from './session-events.js';
@@ -35,6 +36,9 @@ export const eventDefinitions = [
   request.requestRevoked,
   request.reviewRejected,
   control.policyPublished,
+  control.policyRejected,
+  gatewayPolicy.policyApplied,
+  gatewayPolicy.policyIgnored,
 ] as const;
 
 type Definition = (typeof eventDefinitions)[number];

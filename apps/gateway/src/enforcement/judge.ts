@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
-import type { Policy, Verdict } from '#libs/policy/policy.js';
+import type { Verdict } from '#libs/policy/policy.js';
 import type { AnalysisResult, MessageAnalysis, SqlAnalyzer } from '#libs/sql/analysis.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
+import type { PolicyInForce } from '../policy/policy-in-force.js';
 import type { Refusal } from '../postgres/refusal.js';
 import { KnownTexts, type CredentialReplacer, type KnownText } from './known-text.js';
 import type { SessionIdentity } from './session-identity.js';
@@ -17,7 +18,7 @@ export class Judge {
 
   constructor(
     private readonly analyzer: SqlAnalyzer,
-    readonly policy: Policy,
+    readonly policies: PolicyInForce,
     replaceCredentials: CredentialReplacer,
     private readonly maxTextBytes = MAX_TEXT_BYTES,
   ) {
@@ -47,7 +48,7 @@ export class Judge {
     insideTransaction: boolean,
     now: number,
   ): Verdict {
-    return this.policy.judge({
+    return this.policies.current.judge({
       analysis,
       identity: session.identity,
       target: session.target,

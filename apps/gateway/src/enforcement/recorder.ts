@@ -1,8 +1,9 @@
-import type { Outcome, Effect } from '#libs/contracts/events/statement-events.js';
+import type { Outcome } from '#libs/contracts/events/statement-events.js';
 import type { EventOf, EventType } from '#libs/contracts/events/registry.js';
 import { topicOf } from '#libs/contracts/events/registry.js';
 import type { Clock } from '#libs/kernel/clock.js';
-import type { Policy, Verdict } from '#libs/policy/policy.js';
+import type { Verdict } from '#libs/policy/policy.js';
+import type { PolicyInForce } from '../policy/policy-in-force.js';
 import type { DraftEvent } from '../spool/spool.js';
 import { chunksOf } from './text-chunks.js';
 import type { KnownText, RecordedStatement } from './known-text.js';
@@ -52,7 +53,7 @@ export interface OutcomeOf {
 export class Recorder {
   constructor(
     readonly session: SessionIdentity,
-    private readonly policy: Policy,
+    private readonly policies: PolicyInForce,
     /** The key of everything on `statements`: the spool's producer. */
     private readonly producer: string,
     private readonly clock: Clock,
@@ -150,19 +151,19 @@ export class Recorder {
     return [recorded, concluded];
   }
 
-  verdict(verdict: Verdict): {
-    effect: Effect;
-    rule: string;
-    reason: string;
-    policyVersion: number;
-    policyHash: string;
-  } {
+  /** As it stands in events; with the policy that judged, which may not be the one in force any more. */
+  verdict(verdict: Verdict): EventOf<'statement.intent-recorded'>['verdict'] {
+    const { effect, rule, reason, flags, risk, controls } = verdict;
+    const { version, hash } = verdict.policy ?? this.policies.current;
     return {
-      effect: verdict.effect,
-      rule: verdict.rule,
-      reason: verdict.reason,
-      policyVersion: this.policy.version,
-      policyHash: this.policy.hash,
+      effect,
+      rule,
+      reason,
+      policyVersion: version,
+      policyHash: hash,
+      ...(flags === undefined ? {} : { flags: [...flags] }),
+      ...(risk === undefined ? {} : { risk }),
+      ...(controls === undefined ? {} : { controls: [...controls] }),
     };
   }
 }

@@ -172,7 +172,7 @@ export class Connection {
         clientAddress: this.clientAddress(),
         applicationName: startup.applicationName.slice(0, 256),
       },
-      services.judge.policy,
+      services.judge.policies,
       services.spool.state().producer,
       services.clock,
       services.newId,

@@ -166,7 +166,10 @@ export class ExtendedMessages {
     const portal = found.value;
     const judged = this.judged;
     const considered =
-      judged !== undefined && judged.portal === portal && judged.series === state.series
+      judged !== undefined &&
+      judged.portal === portal &&
+      judged.series === state.series &&
+      judged.considered.verdict.policy?.hash === path.judge.policies.current.hash
         ? judged.considered
         : path.intake.consider(portal.prepared.known);
     this.judged = undefined;

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { effects } from '#libs/contracts/events/statement-events.js';
+import { reviewersSource } from './reviewers-schema.js';
+import { ruleSource } from './rule-schema.js';
+
+/** A whole policy as the file writes it. A key that is not here is refused by name. */
+export const policySource = z.strictObject({
+  version: z.int('must be a whole number').min(1),
+  extends: z.literal('builtin', 'must be builtin').optional(),
+  default: z.enum(effects, `must be one of ${effects.join(', ')}`).optional(),
+  masking: z
+    .unknown()
+    .refine((value) => value !== 'on' && value !== true, 'masking does not exist yet: set masking: off')
+    .refine((value) => value === undefined || value === 'off' || value === false, 'must be on or off')
+    .optional(),
+  /** Who signs where a review rule, or the default, names nobody. */
+  reviewers: reviewersSource.optional(),
+  /** The time zone of `time` in conditions, by its IANA name; UTC where absent. */
+  timeZone: z.string().max(64).refine(isTimeZone, 'must be a time zone such as Europe/Zurich').optional(),
+  /** What the author says of this version. It stands in the event that publishes it; a claim, not a proof. */
+  change: z
+    .strictObject({ author: z.string().min(1).max(256), reason: z.string().min(1).max(2_000) })
+    .optional(),
+  rules: z.array(ruleSource).max(500).optional(),
+});
+
+export type PolicySourceFile = z.output<typeof policySource>;
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
