@@ -29,6 +29,11 @@ export type FindingKind =
   | 'SIG_INVALID'
   | 'NO_TRUSTED_SIGNATURE'
   | 'ORIGIN_MISMATCH'
+  | 'FORK_EVIDENCE'
+  | 'STALE'
+  | 'PROOF_INVALID'
+  | 'BUNDLE_MALFORMED'
+  | 'PROJECTION_DIVERGED'
   | 'NO_PINNED_CHECKPOINT'
   | 'INTERRUPTED';
 
@@ -75,9 +80,13 @@ export class Findings {
 /** Findings that leave the question open instead of answering it. */
 const OPEN: readonly FindingKind[] = ['NO_PINNED_CHECKPOINT', 'INTERRUPTED'];
 
+/**
+ * Without keys nothing can be said; evidence of tampering stands even where the rest could not be read;
+ * what could not be read leaves the question open; old but sound is STALE.
+ */
 export function verdictOf(findings: readonly Finding[], hasKeys: boolean): Verdict {
-  if (findings.some(({ kind }) => kind === 'INTERRUPTED')) return 'INCONCLUSIVE';
-  if (!hasKeys) return 'UNVERIFIABLE';
-  if (findings.some(({ kind }) => !OPEN.includes(kind))) return 'TAMPERED';
-  return findings.length > 0 ? 'INCONCLUSIVE' : 'OK';
+  if (!hasKeys) return findings.some(({ kind }) => kind === 'INTERRUPTED') ? 'INCONCLUSIVE' : 'UNVERIFIABLE';
+  if (findings.some(({ kind }) => !OPEN.includes(kind) && kind !== 'STALE')) return 'TAMPERED';
+  if (findings.some(({ kind }) => OPEN.includes(kind))) return 'INCONCLUSIVE';
+  return findings.length > 0 ? 'STALE' : 'OK';
 }

@@ -31,6 +31,8 @@ export interface VerifyReport {
   readonly verdict: Verdict;
   readonly entries: number;
   readonly findings: readonly Finding[];
+  /** What is worth knowing and changes no verdict; absent when there is none. For a person, one line each. */
+  readonly notices?: readonly string[];
 }
 
 /**
