@@ -128,6 +128,7 @@ const ALLOWED: readonly string[] = [
   'SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED',
   "SET statement_timeout = '5s'",
   "SET TimeZone = 'UTC'",
+  "SET countersign.wait = 'retry'",
   'SET DateStyle = ISO',
   'SET standard_conforming_strings = on',
   "SET client_encoding TO 'UTF8'",

@@ -5,6 +5,7 @@ import type { EventLog } from '#libs/event-log/port.js';
 import { discoveringVerifier } from '#libs/identity/token-verifier.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
+import { sha256 } from '#libs/kernel/hash.js';
 import { Health } from '#libs/observability/health.js';
 import type { Logger } from '#libs/observability/logger.js';
 import { createRegistry } from '#libs/observability/metrics.js';
@@ -83,6 +84,7 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
   const analyzer = createSqlAnalyzer({ maxTextBytes: MAX_TEXT_BYTES });
   // New with each start, so that a commitment links credentials within one life of the gateway and no further.
   const salt = given.randomBytes(32);
+  const sealingSalt = given.randomBytes(32);
   const judge = new Judge(analyzer, policies, (text, credentials) => ({
     text: replaceCredentials(text, credentials, salt),
     replaced: credentials.length,
@@ -128,6 +130,9 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
     newId,
     logger,
     holdLimits: given.holdLimits ?? HOLD_LIMITS,
+    // One for each identity: equal credentials of two people must not look equal to a reviewer.
+    sealingSaltFor: ({ issuer, subject }) =>
+      sha256(Buffer.concat([sealingSalt, Buffer.from(JSON.stringify([issuer, subject]), 'utf8')])),
     maxMessageBytes: MAX_MESSAGE_BYTES,
     counted: (effect) => metrics.counted(effect),
     heldFor: (milliseconds) => metrics.heldFor(milliseconds),

@@ -23,6 +23,8 @@ export const reviewAsked = defineEvent('review.asked', 1, 'requests', {
    * approval. Every attempt is asked anew under a new intent, and answered with a receipt.issued.
    */
   wait: z.enum(['hold', 'retry']).optional(),
+  /** With `retry`: the gateway looks for the receipt until then; no grant is used up for this attempt later. */
+  answerBy: timeSchema.optional(),
 });
 
 /** The hold ended before a decision: the client went or cancelled, time ran out, the gateway stopped. */

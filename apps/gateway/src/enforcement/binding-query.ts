@@ -4,7 +4,9 @@
  * Every name and operator is qualified, so that nothing on the session's search_path stands in for it.
  *
  * $1 relations as to_regclass reads them; $2 and $3 schemas ('' for none) and names of functions.
- * Columns: class (setting, relation, function, missing), oid, name, value (setting or hex digest).
+ * Columns: class (setting, relation, function, missing, session), oid, name, value (setting or hex digest).
+ * The one row of class `session` is not bound: how many types the session has of its own (temporary tables
+ * and the like), and its countersign.wait.
  */
 const EQ = 'OPERATOR(pg_catalog.=)';
 
@@ -106,6 +108,9 @@ closure(class, oid) AS (
   SELECT e.class, e.oid FROM closure o CROSS JOIN LATERAL (${EDGES}) e
 )
 SELECT 'setting', 0::pg_catalog.int8, s.name, s.value FROM (${SETTINGS}) s
+UNION ALL
+SELECT 'session', (SELECT pg_catalog.count(*) FROM pg_catalog.pg_type t WHERE t.typnamespace ${EQ} pg_catalog.pg_my_temp_schema()),
+       'wait', pg_catalog.current_setting('countersign.wait', true)
 UNION ALL
 SELECT 'missing', 0, w.name, NULL FROM wanted w WHERE pg_catalog.to_regclass(w.name) IS NULL
 UNION ALL

@@ -1,8 +1,11 @@
-import { decisionIssued } from '#libs/contracts/events/decision-events.js';
+import { decisionIssued, receiptIssued } from '#libs/contracts/events/decision-events.js';
 import type { EventOf } from '#libs/contracts/events/registry.js';
 import { verifyEvent, type TrustedKeys } from '#libs/contracts/event-signature.js';
 
 export type Decision = EventOf<'decision.issued'> & { readonly requestId: string };
+
+/** The answer to one attempt of a statement whose client does not wait. */
+export type Receipt = EventOf<'receipt.issued'> & { readonly requestId: string };
 
 export type DecisionProblem = EventOf<'decision.rejected'>['reason'];
 
@@ -10,7 +13,7 @@ export type DecisionProblem = EventOf<'decision.rejected'>['reason'];
 export const CLOCK_SKEW_MS = 30_000;
 
 export type DecisionReading =
-  | { readonly ok: true; readonly decision: Decision }
+  | { readonly ok: true; readonly decision: Decision | Receipt }
   | {
       readonly ok: false;
       readonly reason: DecisionProblem;
@@ -29,7 +32,8 @@ export function readDecision(bytes: Buffer, trusted: TrustedKeys): DecisionReadi
   } catch {
     return { ok: false, reason: 'malformed', detail: 'not JSON' };
   }
-  const parsed = decisionIssued.schema.safeParse(json);
+  const isReceipt = (json as { type?: unknown } | null)?.type === receiptIssued.type;
+  const parsed = (isReceipt ? receiptIssued : decisionIssued).schema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return {
@@ -42,12 +46,12 @@ export function readDecision(bytes: Buffer, trusted: TrustedKeys): DecisionReadi
   const { requestId } = parsed.data;
   if (requestId === undefined)
     return { ok: false, reason: 'malformed', detail: 'it names no request', id: parsed.data.id };
-  return { ok: true, decision: { ...parsed.data, requestId } };
+  return { ok: true, decision: { ...parsed.data, requestId } as Decision | Receipt };
 }
 
 /** Whether a decision may be acted on now. `undefined` is yes. */
 export function decisionProblem(
-  decision: Decision,
+  decision: Decision | Receipt,
   at: {
     readonly gatewayId: string;
     readonly tenant: string;

@@ -4,7 +4,13 @@ import type { EventLog, LogRecord, Subscription } from '#libs/event-log/port.js'
 import type { Clock } from '#libs/kernel/clock.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { Spool } from '../spool/spool.js';
-import { decisionProblem, readDecision, type DecisionProblem } from './decision-check.js';
+import {
+  decisionProblem,
+  readDecision,
+  type Decision,
+  type DecisionProblem,
+  type Receipt,
+} from './decision-check.js';
 import type { HeldRequests } from './held-requests.js';
 
 export interface DecisionInboxOptions {
@@ -17,6 +23,11 @@ export interface DecisionInboxOptions {
   readonly newId: () => string;
   readonly logger: Logger;
   readonly rejected: (reason: DecisionProblem) => void;
+}
+
+interface Problem {
+  readonly reason: DecisionProblem;
+  readonly detail: string;
 }
 
 /** Takes decisions from the event log: those that pass every check go to their statement, the others into the record. */
@@ -37,7 +48,7 @@ export class DecisionInbox {
   }
 
   receive(record: LogRecord): void {
-    const { gatewayId, tenant, trusted, held, clock } = this.options;
+    const { gatewayId, trusted, held } = this.options;
     const ours = record.key?.toString('utf8') === gatewayId;
     if (record.value === null) {
       if (ours) this.reject('malformed', 'it is empty', {});
@@ -51,24 +62,51 @@ export class DecisionInbox {
       return;
     }
     const { decision } = reading;
+    if (decision.type === 'receipt.issued') this.receipt(decision, ours);
+    else this.decision(decision, ours);
+  }
+
+  private decision(decision: Decision, ours: boolean): void {
+    const { gatewayId, held } = this.options;
     const statement = held.find(decision.requestId);
     if (decision.gatewayId !== gatewayId && !ours && statement === undefined) return;
     const problem =
-      decisionProblem(decision, { gatewayId, tenant, now: clock.now(), used: (id) => held.wasUsed(id) }) ??
-      (statement === undefined ? this.unknown(decision.requestId) : undefined) ??
-      (statement !== undefined && statement.digest !== decision.digest
-        ? {
-            reason: 'digest-differs' as const,
-            detail: 'it is for other bytes or another state than what is held',
-          }
-        : undefined);
+      this.problemOf(decision) ??
+      (statement === undefined ? this.unknown(held.wasHeld(decision.requestId)) : undefined) ??
+      digestProblem(statement, decision);
     if (problem !== undefined) return this.reject(problem.reason, problem.detail, decision);
     if (statement?.decide(decision) === true) held.use(decision.id);
     else this.reject('late', 'the statement was past deciding', decision);
   }
 
-  private unknown(requestId: string): { reason: DecisionProblem; detail: string } {
-    return this.options.held.wasHeld(requestId)
+  /** The same of the answer to an attempt. One that says no or not yet is no grant: being late is no offence. */
+  private receipt(receipt: Receipt, ours: boolean): void {
+    const { gatewayId, held } = this.options;
+    const attempt = held.findAttempt(receipt.intentId);
+    if (receipt.gatewayId !== gatewayId && !ours && attempt === undefined) return;
+    const late = held.wasAttempted(receipt.intentId);
+    if (late && receipt.verdict !== 'consumed' && receipt.gatewayId === gatewayId) return;
+    const problem =
+      this.problemOf(receipt) ??
+      (attempt === undefined ? this.unknown(late) : undefined) ??
+      digestProblem(attempt, receipt);
+    if (problem !== undefined) return this.reject(problem.reason, problem.detail, receipt);
+    if (attempt?.answer(receipt) === true) held.use(receipt.id);
+    else this.reject('late', 'the statement was past deciding', receipt);
+  }
+
+  private problemOf(decision: Decision | Receipt): Problem | undefined {
+    const { gatewayId, tenant, held, clock } = this.options;
+    return decisionProblem(decision, {
+      gatewayId,
+      tenant,
+      now: clock.now(),
+      used: (id) => held.wasUsed(id),
+    });
+  }
+
+  private unknown(past: boolean): Problem {
+    return past
       ? { reason: 'late', detail: 'the hold had ended' }
       : { reason: 'unknown-request', detail: 'no such request is held here' };
   }
@@ -93,3 +131,11 @@ export class DecisionInbox {
     });
   }
 }
+
+const digestProblem = (
+  asked: { readonly digest: string } | undefined,
+  decision: { readonly digest: string },
+): Problem | undefined =>
+  asked === undefined || asked.digest === decision.digest
+    ? undefined
+    : { reason: 'digest-differs', detail: 'it is for other bytes or another state than what is held' };

@@ -1,4 +1,4 @@
-import type { Decision } from './decision-check.js';
+import type { Decision, Receipt } from './decision-check.js';
 
 /** A statement that is held and can be decided on. */
 export interface Held {
@@ -9,6 +9,15 @@ export interface Held {
   decide(decision: Decision): boolean;
 }
 
+/** A statement whose client does not wait, while it asks whether it may run. */
+export interface Attempt {
+  readonly intentId: string;
+  /** Of what was asked for, hexadecimal. */
+  readonly digest: string;
+  /** Acts on a receipt that passed every check; false when it is past deciding. */
+  answer(receipt: Receipt): boolean;
+}
+
 /** How many past decisions and requests are remembered, to call a late or replayed one by its name. */
 const REMEMBERED = 10_000;
 
@@ -17,6 +26,8 @@ export class HeldRequests {
   private readonly held = new Map<string, Held>();
   private readonly past = new Set<string>();
   private readonly usedDecisions = new Set<string>();
+  private readonly attempts = new Map<string, Attempt>();
+  private readonly pastAttempts = new Set<string>();
 
   add(held: Held): void {
     this.held.set(held.requestId, held);
@@ -32,6 +43,22 @@ export class HeldRequests {
 
   wasHeld(requestId: string): boolean {
     return this.past.has(requestId);
+  }
+
+  addAttempt(attempt: Attempt): void {
+    this.attempts.set(attempt.intentId, attempt);
+  }
+
+  removeAttempt(intentId: string): void {
+    if (this.attempts.delete(intentId)) remember(this.pastAttempts, intentId);
+  }
+
+  findAttempt(intentId: string): Attempt | undefined {
+    return this.attempts.get(intentId);
+  }
+
+  wasAttempted(intentId: string): boolean {
+    return this.pastAttempts.has(intentId);
   }
 
   use(decisionId: string): void {

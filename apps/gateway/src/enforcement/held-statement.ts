@@ -1,13 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { approvalDigest } from '#libs/contracts/approval-digest.js';
 import type { Refusal } from '../postgres/refusal.js';
 import { startRun } from '../postgres/run.js';
 import type { DraftEvent } from '../spool/spool.js';
-import type { Decision } from './decision-check.js';
-import type { Held } from './held-requests.js';
+import type { Decision, Receipt } from './decision-check.js';
+import { grantOfDecision, grantOfReceipt, type Grant } from './grant.js';
+import type { Attempt, Held } from './held-requests.js';
+import { HoldRecord } from './hold-record.js';
 import type { HoldContext, HoldEnd, HoldRequest } from './hold-request.js';
 import * as holdText from './hold-text.js';
 import { readBinding, type BindingRead } from './read-binding.js';
+import { lowestRowLimit, type RowCeiling } from './row-ceiling.js';
 import { sealCredentials } from './seal-credentials.js';
 import { notRecorded } from './refusals.js';
 
@@ -22,20 +24,19 @@ type Stage = 'recording' | 'waiting' | 'deciding' | 'released' | 'over';
 /**
  * The life of one held statement: its intent is recorded, what an approval binds is read from the
  * server, a decision is asked for; then a good decision releases it (read again, recorded as released,
- * sent) or something ends it. Nothing of it goes to the target before `release`.
+ * sent) or something ends it. Where the session does not wait (countersign.wait = 'retry') it asks whether
+ * a grant is there and can be used up, for a moment only. Nothing of it goes to the target before `release`.
  */
-export class HeldStatement implements Held {
+export class HeldStatement implements Held, Attempt {
   readonly requestId: string;
-  private readonly startedAt: number;
+  private readonly record: HoldRecord;
   private readonly expiresMs: number;
-  private readonly intent: DraftEvent;
   private readonly timers: NodeJS.Timeout[] = [];
   private stage: Stage = 'recording';
   private intended = false;
   private asked = false;
   private noticed = false;
-  /** Seals the credentials of this statement in its binding; never leaves this process. */
-  private readonly salt = randomBytes(32);
+  private wait: 'hold' | 'retry' | undefined;
   digest = '';
 
   constructor(
@@ -45,22 +46,18 @@ export class HeldStatement implements Held {
     const { verdict } = request.considered;
     const { limits, insideTransaction } = context;
     this.requestId = context.newId();
-    this.startedAt = context.clock.monotonic();
     const outside = verdict.expiresMs ?? limits.outsideTransactionMs;
     this.expiresMs = insideTransaction ? Math.min(outside, limits.insideTransactionMs) : outside;
-    this.intent = context.recorder.intent({
-      statement: request.considered.recorded,
-      protocol: request.protocol,
-      verdict,
-      ...(request.parameters === undefined ? {} : { parameters: request.parameters }),
-      requestId: this.requestId,
-    });
+    this.record = new HoldRecord(request, context, this.requestId);
+  }
+
+  get intentId(): string {
+    return this.record.intentId;
   }
 
   begin(): void {
-    const { context, request } = this;
     this.after(this.expiresMs, () => this.end('expired'));
-    this.append([...context.recorder.chunks(request.considered.known), this.intent], () => {
+    this.append(this.record.opening(), () => {
       this.intended = true;
       if (this.stage === 'over') return;
       this.after(FIRST_NOTICE_MS, () => this.firstNotice());
@@ -73,17 +70,11 @@ export class HeldStatement implements Held {
   /** Ends a hold that is not released; the client is told unless it is gone. */
   end(reason: HoldEnd): void {
     if (this.stage === 'over' || this.stage === 'released') return;
-    const { recorder } = this.context;
     const refusal = holdText.endedRefusal(reason, this.requestId, this.expiresMs);
-    this.record([
-      ...recorder.outcome({
-        ...this.outcome(),
-        outcome: 'cancelled',
-        sqlstate: refusal.code,
-        reason: `hold ended: ${reason}`,
-        concludes: false,
-      }),
-      ...(this.asked ? [this.cancelled(reason)] : []),
+    this.journal([
+      ...this.record.outcome('cancelled', { sqlstate: refusal.code, reason: `hold ended: ${reason}` }, false),
+      // Whoever does not wait may go: what it asked for stays asked.
+      ...(this.asked && !this.retries ? [this.record.cancelled(reason)] : []),
     ]);
     this.finish('over');
     this.request.refuse(refusal);
@@ -97,132 +88,142 @@ export class HeldStatement implements Held {
         holdText.refusedByReviewers(decision, this.requestId),
         `refused by ${decision.decidedBy.join(', ')}`,
       );
-    } else if (decision.maxRows !== undefined) {
-      this.refuse(
-        holdText.rowLimitRefusal(decision, this.requestId),
-        'the approval has a row limit, which this gateway cannot hold to',
-      );
-    } else this.checkAgain(decision);
+    } else this.granted(grantOfDecision(decision));
     return true;
   }
 
+  answer(receipt: Receipt): boolean {
+    if (this.stage !== 'waiting') return false;
+    this.stage = 'deciding';
+    const { requestId } = receipt;
+    switch (receipt.verdict) {
+      case 'consumed':
+        this.granted(grantOfReceipt(receipt));
+        break;
+      case 'pending':
+        this.refuse(
+          holdText.approvalNeeded(requestId, this.request.considered.verdict),
+          `approval needed: request ${requestId} waits`,
+          requestId,
+        );
+        break;
+      case 'refused':
+        this.refuse(
+          holdText.refusedByReviewers(receipt, requestId),
+          `refused by ${receipt.decidedBy?.join(', ') || 'approvals'}`,
+          requestId,
+        );
+    }
+    return true;
+  }
+
+  private granted(grant: Grant): void {
+    const maxRows = lowestRowLimit(grant.maxRows, this.request.considered.verdict.maxRows);
+    const { rowLimitProblem } = this.request;
+    if (maxRows === undefined) return this.checkAgain(grant, undefined);
+    if (rowLimitProblem !== undefined)
+      return this.refuse(
+        holdText.rowLimitRefusal(grant, maxRows, rowLimitProblem),
+        `the approval has a row limit that cannot be kept: ${rowLimitProblem}`,
+        grant.requestId,
+      );
+    this.checkAgain(grant, { maxRows, refusal: (rows) => holdText.overRowLimit(grant, maxRows, rows) });
+  }
+
   /** What was approved is read from the server once more, directly before it runs. */
-  private checkAgain(decision: Decision): void {
+  private checkAgain(grant: Grant, ceiling: RowCeiling | undefined): void {
     this.readBinding((read) => {
       if (this.stage !== 'deciding') return;
-      if (!read.ok)
-        return this.refuse(holdText.unreadableBinding(read, this.requestId), read.problem, read.sqlstate);
-      if (approvalDigest(read.binding).toString('hex') !== decision.digest) return this.drifted(decision);
-      const { recorder } = this.context;
-      const released = recorder.draft(
-        'review.released',
-        { ...this.ids(), decisionId: decision.id, digest: decision.digest },
-        { requestId: this.requestId, signed: true },
-      );
-      this.append([released], () => {
+      if (!read.ok) return this.unreadable(read);
+      if (approvalDigest(read.binding).toString('hex') !== grant.digest) return this.drifted(grant);
+      this.append([this.record.released(grant)], () => {
         if (this.stage !== 'deciding') return;
         this.finish('released');
-        this.request.release(
-          startRun(this.intent.event.id, this.startedAt, {
-            requestId: this.requestId,
-            transactional: this.request.considered.transactional,
-          }),
-        );
+        const run = startRun(this.intentId, this.record.startedAt, {
+          requestId: grant.requestId,
+          transactional: this.request.considered.transactional,
+        });
+        this.request.release(run, ceiling);
       });
     });
   }
 
   private ask(read: BindingRead): void {
-    if (!read.ok)
-      return this.refuse(holdText.unreadableBinding(read, this.requestId), read.problem, read.sqlstate);
-    const { recorder, clock, held, insideTransaction } = this.context;
-    const { considered } = this.request;
+    if (!read.ok) return this.unreadable(read);
+    const { held, limits } = this.context;
+    this.wait = read.wait;
     this.digest = approvalDigest(read.binding).toString('hex');
-    const left = this.expiresMs - (clock.monotonic() - this.startedAt);
-    const asked = recorder.draft(
-      'review.asked',
-      {
-        ...this.ids(),
-        binding: read.binding,
-        statement: considered.recorded,
-        verdict: recorder.verdict(considered.verdict),
-        holdExpiresAt: new Date(clock.now() + Math.max(0, left)).toISOString(),
-        insideTransaction,
-      },
-      { requestId: this.requestId, signed: true },
-    );
+    const left = this.expiresMs - this.record.age();
+    const retry = this.retries ? { answerWithinMs: limits.retryAnswerMs } : undefined;
     this.asked = true;
-    this.append([asked], () => {
+    this.append([this.record.asked(read.binding, left, retry)], () => {
       if (this.stage !== 'recording') return;
       this.stage = 'waiting';
-      held.add(this);
-      this.firstNotice();
+      if (retry === undefined) {
+        held.add(this);
+        this.firstNotice();
+        return;
+      }
+      held.addAttempt(this);
+      this.after(retry.answerWithinMs, () => this.notAnswered());
     });
   }
 
-  private drifted(decision: Decision): void {
-    const { recorder } = this.context;
-    this.record([
-      recorder.draft(
-        'decision.rejected',
-        {
-          decisionEventId: decision.id,
-          reason: 'drifted',
-          detail: 'what was approved is not what is there now',
-        },
-        { requestId: this.requestId },
-      ),
-    ]);
+  /** Approvals is away or behind: the question stays, and the client asks again. */
+  private notAnswered(): void {
+    if (this.stage !== 'waiting') return;
     this.refuse(
-      holdText.driftedRefusal(this.requestId),
-      'drifted: what was approved is not what is there now',
+      holdText.approvalUnanswered(this.requestId),
+      `approval needed: request ${this.requestId} was not answered in time`,
     );
   }
 
-  private refuse(refusal: Refusal, reason: string, sqlstate = refusal.code): void {
-    this.record(
-      this.context.recorder.outcome({
-        ...this.outcome(),
-        outcome: 'refused',
-        sqlstate,
-        reason,
-        concludes: this.asked,
-      }),
+  private drifted(grant: Grant): void {
+    this.journal([this.record.drifted(grant)]);
+    this.refuse(
+      holdText.driftedRefusal(grant.requestId),
+      'drifted: what was approved is not what is there now',
+      grant.requestId,
     );
+  }
+
+  private unreadable(read: BindingRead & { ok: false }): void {
+    this.refuse(
+      holdText.unreadableBinding(read, this.requestId),
+      read.problem,
+      this.requestId,
+      read.sqlstate,
+    );
+  }
+
+  private refuse(
+    refusal: Refusal,
+    reason: string,
+    requestId = this.requestId,
+    sqlstate = refusal.code,
+  ): void {
+    // Of a request that outlives its attempts nobody is told that it ended.
+    const concludes = this.asked && !this.retries;
+    this.journal(this.record.outcome('refused', { sqlstate, reason }, concludes, requestId));
     this.finish('over');
     this.request.refuse(refusal);
   }
 
-  private outcome() {
-    return {
-      intentId: this.intent.event.id,
-      requestId: this.requestId,
-      durationMs: Math.round(this.context.clock.monotonic() - this.startedAt),
-    };
-  }
-
-  private ids(): { gatewayId: string; intentId: string } {
-    return { gatewayId: this.context.recorder.session.gatewayId, intentId: this.intent.event.id };
-  }
-
-  private cancelled(reason: HoldEnd): DraftEvent {
-    return this.context.recorder.draft(
-      'review.cancelled',
-      { ...this.ids(), reason },
-      { requestId: this.requestId, signed: true },
-    );
+  private get retries(): boolean {
+    return this.wait === 'retry';
   }
 
   private readBinding(done: (read: BindingRead) => void): void {
-    const { recorder, insideTransaction, ask } = this.context;
+    const { recorder, insideTransaction, ask, sealingSalt } = this.context;
     const { bound, protocol, considered } = this.request;
     readBinding(
       {
         session: recorder.session,
         protocol,
-        bound: sealCredentials(bound, considered.known, this.salt),
+        bound: sealCredentials(bound, considered.known, sealingSalt),
         analysis: considered.analysis,
         insideTransaction,
+        wait: this.wait,
       },
       ask,
       done,
@@ -236,35 +237,26 @@ export class HeldStatement implements Held {
       if (this.stage === 'over' || this.stage === 'released') return;
       const refusal = notRecorded(error);
       // Where the intent is in the record it gets its outcome, as soon as there is room.
-      if (this.intended)
-        this.record(
-          this.context.recorder.outcome({
-            ...this.outcome(),
-            outcome: 'refused',
-            sqlstate: refusal.code,
-            reason: refusal.message,
-            concludes: this.asked,
-          }),
-        );
+      if (this.intended) return this.refuse(refusal, refusal.message);
       this.finish('over');
       this.request.refuse(refusal);
     });
   }
 
-  private record(drafts: DraftEvent[]): void {
+  private journal(drafts: DraftEvent[]): void {
     this.context.journal.append(drafts);
   }
 
   /** As soon as the question is on its way, or after a moment where the target keeps us from asking. */
   private firstNotice(): void {
-    if (this.noticed || this.stage === 'over' || this.stage === 'released') return;
+    if (this.noticed || this.retries || this.stage === 'over' || this.stage === 'released') return;
     this.noticed = true;
     this.notice();
     this.every(this.context.limits.noticeEveryMs, () => this.notice());
   }
 
   private notice(): void {
-    const left = this.expiresMs - (this.context.clock.monotonic() - this.startedAt);
+    const left = this.expiresMs - this.record.age();
     const { message, detail, hint } = holdText.notice(this.requestId, this.request.considered.verdict, left);
     this.context.notice(message, detail, hint);
   }
@@ -274,7 +266,8 @@ export class HeldStatement implements Held {
     for (const timer of this.timers) clearTimeout(timer);
     this.timers.length = 0;
     this.context.held.remove(this.requestId);
-    this.context.over(this.context.clock.monotonic() - this.startedAt);
+    this.context.held.removeAttempt(this.intentId);
+    this.context.over(this.record.age());
   }
 
   private after(ms: number, then: () => void): void {

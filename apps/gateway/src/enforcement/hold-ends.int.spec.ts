@@ -11,7 +11,12 @@ import { TemporaryGateway } from '../postgres/testing/temporary-gateway.js';
 let gateway: TemporaryGateway;
 beforeAll(async () => {
   gateway = await TemporaryGateway.start({
-    holdLimits: { outsideTransactionMs: 4_000, insideTransactionMs: 2_000, noticeEveryMs: 500 },
+    holdLimits: {
+      outsideTransactionMs: 4_000,
+      insideTransactionMs: 2_000,
+      noticeEveryMs: 500,
+      retryAnswerMs: 5_000,
+    },
   });
 });
 afterAll(() => gateway.dispose());

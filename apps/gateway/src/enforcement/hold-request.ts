@@ -10,15 +10,18 @@ import type { HeldRequests } from './held-requests.js';
 import type { AskTarget } from './read-binding.js';
 import type { RecordedParameter } from './recorded-parameters.js';
 import type { Recorder } from './recorder.js';
+import type { RowCeiling } from './row-ceiling.js';
 
 /** A statement that must be approved, and how it goes on. Exactly one of `release` and `refuse` is called, once. */
 export interface HoldRequest {
   readonly considered: Considered;
-  readonly protocol: 'simple' | 'extended';
+  readonly protocol: 'simple' | 'extended' | 'function-call';
   readonly bound: BoundStatement;
   readonly parameters: readonly RecordedParameter[] | undefined;
+  /** Why a ceiling on rows cannot be kept; undefined where it can. */
+  readonly rowLimitProblem: string | undefined;
   /** Sends it; everything that must be durable before is. */
-  readonly release: (run: Run) => void;
+  readonly release: (run: Run, ceiling: RowCeiling | undefined) => void;
   readonly refuse: (refusal: Refusal) => void;
 }
 
@@ -27,6 +30,8 @@ export interface HoldLimits {
   readonly outsideTransactionMs: number;
   readonly insideTransactionMs: number;
   readonly noticeEveryMs: number;
+  /** How long an attempt of a client that does not wait may take to be answered. */
+  readonly retryAnswerMs: number;
 }
 
 /** CONTRACT.md, Connecting. */
@@ -34,6 +39,7 @@ export const HOLD_LIMITS: HoldLimits = {
   outsideTransactionMs: 15 * 60_000,
   insideTransactionMs: 60_000,
   noticeEveryMs: 30_000,
+  retryAnswerMs: 5_000,
 };
 
 export interface HoldContext {
@@ -45,6 +51,8 @@ export interface HoldContext {
   readonly newId: () => string;
   readonly limits: HoldLimits;
   readonly insideTransaction: boolean;
+  /** Seals credentials in bindings; the same for one identity as long as the process lives, and never leaves it. */
+  readonly sealingSalt: Buffer;
   readonly ask: AskTarget;
   readonly notice: (message: string, detail: string, hint: string) => void;
   /** The hold is over, in whatever way; `heldMs` is how long it lasted. */

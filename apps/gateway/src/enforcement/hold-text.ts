@@ -1,6 +1,6 @@
 import type { Verdict } from '#libs/policy/policy.js';
 import type { Refusal } from '../postgres/refusal.js';
-import type { Decision } from './decision-check.js';
+import type { Grant } from './grant.js';
 import type { HoldEnd } from './hold-request.js';
 
 const quorum = (verdict: Verdict): string =>
@@ -49,18 +49,42 @@ export function endedRefusal(reason: HoldEnd, requestId: string, lastedMs: numbe
   }
 }
 
-export const refusedByReviewers = (decision: Decision, requestId: string): Refusal => ({
+export const refusedByReviewers = (
+  by: { readonly decidedBy?: readonly string[] | undefined; readonly reason?: string | undefined },
+  requestId: string,
+): Refusal => ({
   code: '42501',
   message: `refused by reviewers: request ${requestId}`,
-  detail: `${decision.decidedBy.join(', ')}: ${decision.reason ?? 'no reason was given'}`,
+  detail: `${by.decidedBy?.join(', ') || 'approvals'}: ${by.reason ?? 'no reason was given'}`,
   hint: 'The session goes on.',
 });
 
-export const rowLimitRefusal = (decision: Decision, requestId: string): Refusal => ({
+export const approvalNeeded = (requestId: string, verdict: Verdict): Refusal => ({
+  code: '55000',
+  message: `approval needed: the statement waits for ${quorum(verdict)}`,
+  detail: `Request ${requestId}. Rule ${verdict.rule}: ${verdict.reason}`,
+  hint: 'Send the same statement again once it is approved.',
+});
+
+export const approvalUnanswered = (requestId: string): Refusal => ({
+  code: '55000',
+  message: 'approval needed: whether it is given could not be told in time',
+  detail: `Request ${requestId}`,
+  hint: 'Send the same statement again.',
+});
+
+export const rowLimitRefusal = (grant: Grant, maxRows: number, why: string): Refusal => ({
   code: '42501',
-  message: `request ${requestId} was approved for at most ${decision.maxRows} rows, which this gateway cannot guarantee`,
-  detail: `${decision.decidedBy.join(', ')} approved it; nothing was run.`,
+  message: `request ${grant.requestId} was approved for at most ${maxRows} rows, which cannot be kept: ${why}`,
+  detail: `${grant.decidedBy.join(', ')} approved it; nothing was run.`,
   hint: 'Ask for an approval without a row limit.',
+});
+
+export const overRowLimit = (grant: Grant, maxRows: number, rows: number): Refusal => ({
+  code: '42501',
+  message: `rolled back: ${rows} rows were changed, and request ${grant.requestId} was approved for at most ${maxRows}`,
+  detail: `${grant.decidedBy.join(', ')} approved it; nothing of it stays.`,
+  hint: 'Narrow the statement, or ask for a higher limit.',
 });
 
 export const driftedRefusal = (requestId: string): Refusal => ({

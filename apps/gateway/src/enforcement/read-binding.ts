@@ -25,7 +25,7 @@ export type AskTarget = (
 ) => void;
 
 export type BindingRead =
-  | { readonly ok: true; readonly binding: Binding }
+  | { readonly ok: true; readonly binding: Binding; readonly wait: 'hold' | 'retry' }
   /** `problem` is a line for the record; the SQLSTATE is the server's, 08006 where it gave none. */
   | { readonly ok: false; readonly sqlstate: string; readonly problem: string };
 
@@ -35,6 +35,8 @@ export interface BindingOf {
   readonly bound: BoundStatement;
   readonly analysis: MessageAnalysis;
   readonly insideTransaction: boolean;
+  /** As countersign.wait said when it was asked for; undefined: as it says now. */
+  readonly wait?: 'hold' | 'retry' | undefined;
 }
 
 /** What these run or wait for happens outside what one transaction can keep as it was. */
@@ -69,8 +71,14 @@ function fromError(response: Buffer | undefined): BindingRead {
 function fromRows(of: BindingOf, rows: readonly (readonly (string | null)[])[]): BindingRead {
   const settings: Partial<Record<BoundSetting, string>> = {};
   const objects: BoundObject[] = [];
+  let wait: 'hold' | 'retry' = 'hold';
+  let ownTypes = 0;
   for (const [kind, oid, name, value] of rows) {
     if (kind === 'setting') settings[name as BoundSetting] = value ?? '';
+    else if (kind === 'session') {
+      ownTypes = Number(oid);
+      wait = of.wait ?? (value?.toLowerCase() === 'retry' ? 'retry' : 'hold');
+    }
     // Bound as absent: if it is there at release, that is another thing.
     else if (kind === 'missing')
       objects.push({ class: 'relation', oid: 0, name: name ?? '', definitionSha256: ABSENT });
@@ -83,12 +91,16 @@ function fromRows(of: BindingOf, rows: readonly (readonly (string | null)[])[]):
       });
   }
   const { session } = of;
+  // Types of the session's own change what a text means and are not bound: then only this session may retry.
+  const anySession = wait === 'retry' && ownTypes === 0;
+  if (anySession && settings.search_path !== undefined)
+    settings.search_path = settings.search_path.replace(/(?<=[{,])pg_temp_\d+(?:,|(?=\}))/, '');
   const parsed = bindingSchema.safeParse({
     tenant: session.tenant,
     gatewayId: session.gatewayId,
     target: session.target,
     requester: session.identity,
-    sessionId: session.sessionId,
+    ...(anySession ? {} : { sessionId: session.sessionId }),
     protocol: of.protocol,
     statements: [of.bound],
     objects,
@@ -103,7 +115,7 @@ function fromRows(of: BindingOf, rows: readonly (readonly (string | null)[])[]):
       sqlstate: 'XX000',
       problem: `the target did not tell ${missing ?? 'what the approval binds'}`,
     };
-  return { ok: true, binding: parsed.data };
+  return { ok: true, binding: parsed.data, wait };
 }
 
 const ABSENT = sha256Hex(Buffer.alloc(0));

@@ -16,8 +16,11 @@ import {
   unknownPrepared,
   whyUnread,
 } from '../enforcement/refusals.js';
+import { rowLimitProblem } from '../enforcement/row-ceiling.js';
+import type { Capped } from './capped.js';
 import { HeldBind } from './held-bind.js';
 import type { Refusal } from './refusal.js';
+import { releaseCappedExecute } from './release-capped.js';
 import { SlotKind, pendingChange, slotFor } from './slot.js';
 import type { Considered } from './statement-intake.js';
 import {
@@ -254,12 +257,17 @@ export class ExtendedMessages {
         protocol: 'extended',
         bound: held.bound(),
         parameters: this.intentOf(considered, portal).parameters,
-        release: (run) =>
-          path.turn.goOn(() => {
+        rowLimitProblem:
+          held.maxRows > 0 ? 'it is fetched in parts' : rowLimitProblem(considered.analysis.statements),
+        release: (run, ceiling) => {
+          const send = (capped?: Capped): void => {
             if (held.bind !== undefined) this.sendBind(held.bind, held.portalName, portal);
             for (const describe of held.describes) this.pass(describe, SlotKind.Describe);
-            this.sendExecute(held.execute as Buffer, considered, { run });
-          }),
+            this.sendExecute(held.execute as Buffer, considered, { run, capped });
+          };
+          if (ceiling === undefined) path.turn.goOn(() => send());
+          else releaseCappedExecute(path, considered, run, ceiling, send);
+        },
         refuse: (refusal) => path.turn.goOn(() => refuseExtended(path, refusal)),
       });
     });

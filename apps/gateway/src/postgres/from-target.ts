@@ -5,7 +5,9 @@ import { Backend } from '#libs/pg-wire/message-types.js';
 import { readParameterStatus } from '#libs/pg-wire/parameter-status.js';
 import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
 import type { TransactionStatus } from '#libs/pg-wire/ready-for-query.js';
+import type { Capped } from './capped.js';
 import { FILLER_SQLSTATE } from './filler.js';
+import { OWN_CLOSES } from './own-query.js';
 import type { Outcomes } from './outcomes.js';
 import type { SessionState } from './session-state.js';
 import { COPY_BROKEN, SlotKind, type Slot } from './slot.js';
@@ -28,6 +30,8 @@ const READ = new Set<number>([
  */
 export class FromTarget implements FrameSink {
   private readonly splitter = new FrameSplitter(this);
+  /** Called when the chunk at hand is worked off: what it does may send. */
+  private afterThis: (() => void) | undefined;
 
   constructor(
     private readonly state: SessionState,
@@ -47,6 +51,9 @@ export class FromTarget implements FrameSink {
   receive(chunk: Buffer): void {
     this.splitter.push(chunk);
     this.client.flush();
+    const after = this.afterThis;
+    this.afterThis = undefined;
+    after?.();
     this.events.answered();
   }
 
@@ -63,10 +70,13 @@ export class FromTarget implements FrameSink {
   frame(type: number, bytes: Buffer, start: number, end: number): void {
     const head = this.state.slots.head;
     if (head?.kind === SlotKind.OwnQuery && this.ownAnswer(head, type, bytes.subarray(start, end))) return;
+    if (head?.capped !== undefined) this.sendWithheld(head.capped, type);
     switch (type) {
-      case Backend.CommandComplete:
-        this.completed(readCommandTag(bytes.subarray(start, end)));
+      case Backend.CommandComplete: {
+        const whole = bytes.subarray(start, end);
+        if (!this.completed(readCommandTag(whole), whole)) return;
         break;
+      }
       case Backend.ErrorResponse:
         return this.failed(bytes.subarray(start, end));
       case Backend.ReadyForQuery:
@@ -84,7 +94,11 @@ export class FromTarget implements FrameSink {
   }
 
   piece(type: number, bytes: Buffer, start: number, end: number, opens: boolean): void {
-    if (opens) this.opened(type);
+    if (opens) {
+      const capped = this.state.slots.head?.capped;
+      if (capped !== undefined) this.sendWithheld(capped, type);
+      this.opened(type);
+    }
     this.client.forward(bytes, start, end);
   }
 
@@ -111,7 +125,8 @@ export class FromTarget implements FrameSink {
         if (head?.kind === SlotKind.Describe) this.answered(SlotKind.Describe);
         return;
       case Backend.EmptyQueryResponse:
-        return this.completed('');
+        this.completed('');
+        return;
       case Backend.PortalSuspended: {
         const run = head?.run;
         this.answered(SlotKind.Execute);
@@ -147,20 +162,41 @@ export class FromTarget implements FrameSink {
     settle(slot, true);
   }
 
-  private completed(tag: string): void {
+  /** Returns whether the client gets to see it now. `frame`: of a CommandComplete. */
+  private completed(tag: string, frame?: Buffer): boolean {
     const head = this.state.slots.head;
     if (head?.kind === SlotKind.Query) {
       for (const change of head.changes[head.completed] ?? []) change.settle(true);
       head.completed += 1;
       if (head.run !== undefined) countTag(head.run, tag);
-      return;
+      if (head.capped === undefined || frame === undefined) return true;
+      head.capped.completed(frame, tag);
+      return false;
     }
     if (head?.kind !== SlotKind.Execute) throw new ProtocolViolation('a command completed that was not sent');
     this.state.copyingIn = false;
     if (head.run !== undefined) countTag(head.run, tag);
     this.shift();
+    const { capped } = head;
+    if (capped !== undefined && frame !== undefined) {
+      capped.completed(frame, tag);
+      if (!capped.within) {
+        settle(head, false);
+        this.afterThis = () => capped.end();
+        return false;
+      }
+      this.afterThis = () => capped.end();
+    }
     settle(head, true);
     this.outcomes.end(head.run, 'completed');
+    return true;
+  }
+
+  /** More comes of a statement whose CommandComplete was kept back: it was not the last. */
+  private sendWithheld(capped: Capped, type: number): void {
+    if (type === Backend.ReadyForQuery || type === Backend.ErrorResponse) return;
+    const frame = capped.takeWithheld();
+    if (frame !== undefined) this.client.send(frame);
   }
 
   private failed(frame: Buffer): void {
@@ -172,6 +208,7 @@ export class FromTarget implements FrameSink {
     this.client.send(replaced ? (head.refusal as Buffer) : frame);
     this.state.copyingIn = false;
     if (head === undefined) return;
+    head.capped?.fail();
     // 57014 is how the server ends what somebody cancelled.
     this.outcomes.end(head.run, sqlstate === '57014' ? 'cancelled' : 'failed', {
       sqlstate,
@@ -181,6 +218,13 @@ export class FromTarget implements FrameSink {
     this.outcomes.undo(sqlstate);
     if (head.kind === SlotKind.Sync || head.kind === SlotKind.OwnSync) return;
     this.skipToSync();
+  }
+
+  /** Of an Execute that failed or was skipped; a Query's ends with its ReadyForQuery. */
+  private endCapped({ capped }: Slot): void {
+    if (capped === undefined) return;
+    capped.fail();
+    this.afterThis = () => capped.end();
   }
 
   /** Everything behind the failed message and before the next Sync is thrown away by the server. */
@@ -193,6 +237,7 @@ export class FromTarget implements FrameSink {
       settle(slot, false);
       this.outcomes.end(slot.run, 'cancelled', { reason: 'skipped after an error earlier in its pipeline' });
       slot.own?.abandon();
+      this.endCapped(slot);
     }
     this.state.skipping = true;
   }
@@ -206,6 +251,14 @@ export class FromTarget implements FrameSink {
     )
       throw new ProtocolViolation('the target is ready for a query nobody sent');
     settle(slot, false);
+    const { capped } = slot;
+    if (capped !== undefined) {
+      // What it did is not settled yet: neither is its outcome, nor does the client get its turn.
+      this.state.status = status;
+      this.state.copyingIn = false;
+      this.afterThis = () => capped.end();
+      return false;
+    }
     if (slot.kind === SlotKind.Query) this.outcomes.end(slot.run, 'completed');
     this.becameReady(status);
     return slot.kind !== SlotKind.OwnSync;
@@ -243,7 +296,7 @@ export class FromTarget implements FrameSink {
         return true;
       case Backend.CloseComplete:
         slot.completed += 1;
-        if (own.within && slot.completed === 2) {
+        if (own.within && slot.completed === OWN_CLOSES) {
           this.shift();
           own.finish();
         }

@@ -9,7 +9,7 @@ import type { Considered } from './statement-intake.js';
 export class HeldBind {
   readonly describes: Buffer[] = [];
   execute: Buffer | undefined;
-  private maxRows = 0;
+  maxRows = 0;
 
   constructor(
     /** undefined where the server has the portal already. */

@@ -6,6 +6,9 @@ import { Frontend } from '#libs/pg-wire/message-types.js';
 import { writeName } from '#libs/pg-wire/name-message.js';
 import { writeParse } from '#libs/pg-wire/parse-message.js';
 
+/** How many CloseComplete answer one query of ours. */
+export const OWN_CLOSES = 3;
+
 export type OwnResult =
   | { readonly ok: true; readonly rows: readonly (readonly (string | null)[])[] }
   /** `response` is the server's ErrorResponse, byte for byte; undefined when the connection ended. */
@@ -33,6 +36,8 @@ export class OwnQuery {
 
   frames(): Buffer {
     return Buffer.concat([
+      // One that failed half-way left its statement behind. To close what is not there is no error.
+      writeName(Frontend.Close, { of: 'statement', name: NAME }),
       writeParse(NAME, this.text),
       writeTextBind(NAME, NAME, this.parameters),
       writeExecute(NAME),

@@ -7,7 +7,9 @@ import {
   reviewInFailedTransaction,
   whyUnread,
 } from '../enforcement/refusals.js';
+import { rowLimitProblem } from '../enforcement/row-ceiling.js';
 import type { Refusal } from './refusal.js';
+import { releaseCappedQuery } from './release-capped.js';
 import { SlotKind, slotFor } from './slot.js';
 import type { Considered } from './statement-intake.js';
 import {
@@ -120,14 +122,19 @@ export class QueryMessages {
         maxRows: 0,
       },
       parameters: undefined,
-      release: (run) =>
+      rowLimitProblem: path.state.seriesOpen
+        ? 'it came in the middle of a pipeline'
+        : rowLimitProblem(considered.analysis.statements),
+      release: (run, ceiling) => {
+        if (ceiling !== undefined) return releaseCappedQuery(path, frame, considered, run, ceiling);
         path.turn.goOn(() => {
           path.toTarget.send(
             frame,
             slotFor(SlotKind.Query, { run, changes: path.intake.nameChanges(considered.known) }),
           );
           path.state.endSeries();
-        }),
+        });
+      },
       refuse: (refusal) => path.turn.goOn(() => refuseQuery(path, refusal)),
     });
   }

@@ -1,3 +1,4 @@
+import type { Identity } from '#libs/contracts/identity.js';
 import type { Effect } from '#libs/contracts/events/statement-events.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import type { Logger } from '#libs/observability/logger.js';
@@ -17,6 +18,8 @@ export interface SessionServices {
   readonly newId: () => string;
   readonly logger: Logger;
   readonly holdLimits: HoldLimits;
+  /** Seals the credentials in what this identity's statements bind. */
+  readonly sealingSaltFor: (identity: Identity) => Buffer;
   /** The longest message read into memory, in bytes. */
   readonly maxMessageBytes: number;
   readonly counted: (effect: Effect) => void;

@@ -7,7 +7,6 @@ import { writeErrorResponse, writeNoticeResponse } from '#libs/pg-wire/error-res
 import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
 import { HeldStatement } from '../enforcement/held-statement.js';
 import type { HoldEnd, HoldRequest } from '../enforcement/hold-request.js';
-import type { OwnQueryResult } from '../enforcement/read-binding.js';
 import type { Recorder } from '../enforcement/recorder.js';
 import type { Spool } from '../spool/spool.js';
 import type { Cancellable } from './cancel-registry.js';
@@ -16,8 +15,9 @@ import { ExtendedMessages } from './extended-messages.js';
 import { FromClient } from './from-client.js';
 import { FromTarget } from './from-target.js';
 import { Outcomes } from './outcomes.js';
-import { OwnQuery } from './own-query.js';
+import { OwnQuery, type OwnResult } from './own-query.js';
 import { QueryMessages } from './query-messages.js';
+import type { Run } from './run.js';
 import type { SessionServices } from './session-services.js';
 import { SessionState } from './session-state.js';
 import { SlotKind, slotFor } from './slot.js';
@@ -99,6 +99,8 @@ export class Session implements Cancellable {
       outcomes: this.outcomes,
       clock,
       hold: (request: HoldRequest) => this.beginHold(request),
+      ask: (text: string, run: Run, done: (result: OwnResult) => void) =>
+        this.ask(text, [], false, done, run),
       counted: services.counted,
     };
     this.fromClient = new FromClient(
@@ -237,6 +239,7 @@ export class Session implements Cancellable {
       clock: services.clock,
       newId: services.newId,
       limits: services.holdLimits,
+      sealingSalt: services.sealingSaltFor(this.recorder.session.identity),
       insideTransaction: state.insideTransaction,
       ask: (text, parameters, done) => this.ask(text, parameters, within, done),
       notice: (message, detail, hint) => {
@@ -261,10 +264,11 @@ export class Session implements Cancellable {
     text: string,
     parameters: readonly string[],
     within: boolean,
-    done: (result: OwnQueryResult) => void,
+    done: (result: OwnResult) => void,
+    run?: Run,
   ): void {
     const own = new OwnQuery(text, parameters, within, (result) => this.guard(() => done(result)));
-    this.toTarget.send(own.frames(), slotFor(SlotKind.OwnQuery, { own }));
+    this.toTarget.send(own.frames(), slotFor(SlotKind.OwnQuery, { own, run }));
     this.toTarget.commit();
   }
 

@@ -1,5 +1,6 @@
 import type { NameChange, SessionNames } from '../enforcement/session-names.js';
 import type { Run } from './run.js';
+import type { Capped } from './capped.js';
 import type { OwnQuery } from './own-query.js';
 
 /** While it reads COPY data the server takes any other message for an error and never answers it. */
@@ -41,6 +42,8 @@ export interface Slot {
   /** One entry for each CommandComplete of a Query; otherwise one for the one answer. */
   readonly changes: readonly (readonly PendingChange[])[];
   readonly own: OwnQuery | undefined;
+  /** Set where the rows it changes have a ceiling. */
+  readonly capped: Capped | undefined;
   /** Whether its intent or preparation must be durable first. */
   readonly recorded: boolean;
   completed: number;
@@ -56,6 +59,7 @@ export const slotFor = (
     refusal?: Buffer;
     changes?: Slot['changes'];
     own?: OwnQuery;
+    capped?: Capped | undefined;
     recorded?: boolean;
   } = {},
 ): Slot => ({
@@ -64,6 +68,7 @@ export const slotFor = (
   refusal: options.refusal,
   changes: options.changes ?? NONE,
   own: options.own,
+  capped: options.capped,
   recorded: options.recorded ?? false,
   completed: 0,
   sent: false,

@@ -5,6 +5,7 @@ const FORWARDED = new Set([
   'bytea_output',
   'client_encoding',
   'client_min_messages',
+  'countersign.wait',
   'datestyle',
   'default_transaction_deferrable',
   'default_transaction_isolation',

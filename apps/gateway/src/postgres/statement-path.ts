@@ -5,6 +5,7 @@ import type { Judge } from '../enforcement/judge.js';
 import type { Intent, Recorder } from '../enforcement/recorder.js';
 import type { HoldRequest } from '../enforcement/hold-request.js';
 import type { Outcomes } from './outcomes.js';
+import type { OwnResult } from './own-query.js';
 import { refusalResponse, type Refusal } from './refusal.js';
 import { startRun, type Run } from './run.js';
 import type { SessionState } from './session-state.js';
@@ -25,6 +26,8 @@ export interface StatementPath {
   readonly clock: Clock;
   /** Holds a statement; the turn is taken until the hold has ended. */
   readonly hold: (request: HoldRequest) => void;
+  /** Runs a statement of ours on the session's connection, for the run it belongs to. */
+  readonly ask: (text: string, run: Run, done: (result: OwnResult) => void) => void;
   readonly counted: (effect: Effect) => void;
 }
 

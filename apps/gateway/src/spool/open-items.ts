@@ -78,7 +78,7 @@ export class OpenItems {
         this.openReview(event);
         return;
       case 'review.released':
-        this.release(event['intentId'] as string);
+        this.release(event);
         return;
       case 'review.cancelled':
         this.endReview(event['intentId'] as string, 'cancelled');
@@ -123,6 +123,8 @@ export class OpenItems {
   }
 
   private openReview(event: ObservedEvent): void {
+    // Whoever does not wait leaves its request open on purpose, until it is used (review.released).
+    if (event['wait'] === 'retry') return;
     const intentId = event['intentId'] as string;
     this.reviews.set(intentId, {
       askedId: event.id,
@@ -135,11 +137,13 @@ export class OpenItems {
     });
   }
 
-  private release(intentId: string): void {
+  private release(event: ObservedEvent): void {
+    const intentId = event['intentId'] as string;
     const intent = this.intents.get(intentId);
     if (intent !== undefined) intent.released = true;
-    const review = this.reviews.get(intentId);
-    if (review !== undefined) review.released = true;
+    // From here on approvals waits for the outcome of an attempt too.
+    if (!this.reviews.has(intentId)) this.openReview(event);
+    (this.reviews.get(intentId) as OpenReview).released = true;
   }
 
   private endReview(intentId: string, outcome: Outcome): void {

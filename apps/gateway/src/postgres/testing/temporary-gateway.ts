@@ -247,6 +247,38 @@ export class TemporaryGateway {
     return bytes;
   }
 
+  /** Appends the signed answer to an attempt of a client that does not wait. */
+  async answer(
+    receipt: {
+      requestId: string;
+      intentId: string;
+      digest: string;
+      verdict: 'consumed' | 'pending' | 'refused';
+    } & Readonly<Record<string, unknown>>,
+    key: SigningKey = this.decisionKey,
+  ): Promise<Buffer> {
+    const now = Date.now();
+    const bytes = signEvent(
+      {
+        id: newId(),
+        type: 'receipt.issued',
+        schemaVersion: 1,
+        time: new Date(now).toISOString(),
+        tenant: 'default',
+        producer: newId(),
+        producerSeq: 0,
+        gatewayId: this.gateway.gatewayId,
+        issuedAt: new Date(now).toISOString(),
+        expiresAt: new Date(now + 600_000).toISOString(),
+        ...(receipt.verdict === 'consumed' ? { decisionId: newId(), decidedBy: ['bob'] } : {}),
+        ...receipt,
+      } as Envelope,
+      key,
+    );
+    await this.append(bytes);
+    return bytes;
+  }
+
   /** Appends bytes to this gateway's decisions. */
   async append(bytes: Buffer): Promise<void> {
     const producer = await this.eventLog.producer();
