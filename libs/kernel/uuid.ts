@@ -13,6 +13,35 @@ export function uuidToBytes(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex');
 }
 
+const DASHES_BEFORE = new Set([4, 6, 8, 10]);
+const DASH = 0x2d;
+
+/**
+ * Writes the 16 bytes of a UUID where they belong, without anything in between. Throws a RangeError when
+ * the text is not one in lower case, or does not fit.
+ */
+export function writeUuid(uuid: string, target: Buffer, at: number): void {
+  if (at < 0 || at + 16 > target.length) throw new RangeError('the UUID does not fit');
+  let valid = uuid.length === 36;
+  let from = 0;
+  for (let index = 0; index < 16 && valid; index += 1) {
+    if (DASHES_BEFORE.has(index)) {
+      valid = uuid.charCodeAt(from) === DASH;
+      from += 1;
+    }
+    const high = nibble(uuid.charCodeAt(from));
+    const low = nibble(uuid.charCodeAt(from + 1));
+    valid &&= high >= 0 && low >= 0;
+    target[at + index] = (high << 4) | low;
+    from += 2;
+  }
+  if (!valid) throw new RangeError(`not a lower-case UUID: ${JSON.stringify(uuid.slice(0, 64))}`);
+}
+
+/** Of a lower-case hexadecimal digit; -1 for any other character. */
+const nibble = (code: number): number =>
+  code >= 0x30 && code <= 0x39 ? code - 0x30 : code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
+
 /** The UUID of 16 bytes. Throws a RangeError on any other length. */
 export function bytesToUuid(bytes: Uint8Array): string {
   if (bytes.length !== 16) throw new RangeError(`a UUID has 16 bytes, not ${bytes.length}`);

@@ -37,10 +37,15 @@ export class CompactRange {
     return this.subtrees;
   }
 
-  append(leaf: Buffer): void {
+  /** `onNode` hears of each inner node that the leaf completes, from the lowest up; its height is 1 or more. */
+  append(leaf: Buffer, onNode?: (height: number, hash: Buffer) => void): void {
     let hash = leaf;
-    for (let rest = this.leaves; (rest & 1n) === 1n; rest >>= 1n)
+    let height = 0;
+    for (let rest = this.leaves; (rest & 1n) === 1n; rest >>= 1n) {
       hash = nodeHash(this.subtrees.pop() as Buffer, hash);
+      height += 1;
+      onNode?.(height, hash);
+    }
     this.subtrees.push(hash);
     this.leaves += 1n;
   }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { bytesToUuid, uuidToBytes } from '#libs/kernel/uuid.js';
+import { bytesToUuid, writeUuid } from '#libs/kernel/uuid.js';
 import { MAX_ENTRY_BYTES } from './entry-bundle.js';
 import { HASH_BYTES } from './hashing.js';
 
@@ -54,22 +54,26 @@ export function encodeEntry(entry: Entry): Buffer {
     bytes.set(value, at);
     at += width;
   };
+  const uuid = (value: string): void => {
+    writeUuid(value, bytes, at);
+    at += 16;
+  };
   const text = (value: string): void => {
     const written = bytes.write(value, at + 2);
     at = bytes.writeUInt16BE(written, at) + written;
   };
   fixed(ENTRY_MAGIC, 8);
-  fixed(uuidToBytes(entry.chainId), 16);
+  uuid(entry.chainId);
   at = bytes.writeBigUInt64BE(entry.seq, at);
   fixed(entry.prev, HASH_BYTES);
   at = bytes.writeBigUInt64BE(entry.recordedAt, at);
-  fixed(uuidToBytes(entry.eventId), 16);
+  uuid(entry.eventId);
   text(source.cluster);
   text(source.topicId);
   at = bytes.writeUInt32BE(source.partition, at);
   at = bytes.writeBigUInt64BE(source.offset, at);
   at = bytes.writeInt32BE(source.leaderEpoch, at);
-  fixed(uuidToBytes(entry.producer), 16);
+  uuid(entry.producer);
   at = bytes.writeBigUInt64BE(entry.producerSeq, at);
   text(entry.tenant);
   text(entry.type);

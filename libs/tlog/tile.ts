@@ -4,7 +4,8 @@ import type { TreeNode } from './tree-nodes.js';
 
 /** C2SP tlog-tiles: a full tile holds 256 hashes, so one level of tiles is eight levels of the tree. */
 export const TILE_WIDTH = 256;
-const TILE_HEIGHT = 8;
+/** Levels of the tree in one level of tiles. */
+export const TILE_HEIGHT = 8;
 const MAX_LEVEL = 63;
 
 /** Tile `n` of a level with its first `width` hashes; 256 is a full tile. */

@@ -1,7 +1,9 @@
 import { benchGateway } from './gateway.js';
+import { benchLedger } from './ledger.js';
 
 const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
   gateway: benchGateway,
+  ledger: benchLedger,
 };
 
 const argumentsGiven = process.argv.slice(2);

@@ -1,9 +1,10 @@
 import { hasCode } from '#libs/kernel/coded-error.js';
-import { plainArray, textArray, type BulkQuery } from '#libs/postgres/bulk-pool.js';
+import { byteaArray, int4Array, int8Array, utf8Array, uuidArray } from '#libs/postgres/binary-array.js';
+import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { ChainState } from './chain-state.js';
 import type { SealedBatch } from './seal-batch.js';
 
-const APPEND = `SELECT ledger.append(${Array.from({ length: 34 }, (_, index) => `$${index + 1}`).join(', ')})`;
+const APPEND = `SELECT ledger.append(${Array.from({ length: 32 }, (_, index) => `$${index + 1}`).join(', ')})`;
 
 /** SQLSTATE of ledger.append when the chain has moved on without us. */
 const FENCED = 'CS001';
@@ -45,36 +46,28 @@ function parametersOf(
     state.source.topicId,
     state.nextOffset,
     next.nextOffset,
-    Buffer.concat(entries.map(({ entry }) => entry)),
-    ends(entries.map(({ entry }) => entry.length)),
-    Buffer.concat(entries.map(({ leaf }) => leaf)),
-    plainArray(entries.map(({ eventId }) => eventId)),
-    textArray(entries.map(({ type }) => type)),
-    plainArray(entries.map(() => recordedAt)),
-    plainArray(entries.map(({ columns }) => columns.eventTime)),
-    plainArray(entries.map(({ producer }) => producer)),
-    plainArray(entries.map(({ producerSeq }) => producerSeq)),
-    plainArray(entries.map(({ offset }) => offset)),
-    plainArray(entries.map(({ columns }) => columns.requestId)),
-    plainArray(entries.map(({ columns }) => columns.sessionId)),
-    textArray(entries.map(({ columns }) => columns.identity)),
-    Buffer.concat(entries.map(({ payload }) => payload)),
-    ends(entries.map(({ payload }) => payload.length)),
-    Buffer.concat(entries.map(({ salt }) => salt)),
-    plainArray(fullTiles.map(({ level }) => level)),
-    plainArray(fullTiles.map(({ n }) => n)),
-    Buffer.concat(fullTiles.map(({ root }) => root)),
-    Buffer.concat(fullTiles.map(({ hashes }) => hashes)),
-    plainArray([...positions.keys()]),
-    plainArray([...positions.values()]),
-    plainArray(findings.map(({ seq }) => seq)),
-    textArray(findings.map(({ kind }) => kind)),
-    textArray(findings.map(({ detail }) => detail)),
+    recordedAt,
+    byteaArray(entries.map(({ entry }) => entry)),
+    byteaArray(entries.map(({ leaf }) => leaf)),
+    uuidArray(entries.map(({ eventId }) => eventId)),
+    utf8Array(entries.map(({ type }) => type)),
+    int8Array(entries.map(({ columns }) => columns.eventTime)),
+    uuidArray(entries.map(({ producer }) => producer)),
+    int8Array(entries.map(({ producerSeq }) => producerSeq)),
+    int8Array(entries.map(({ offset }) => offset)),
+    uuidArray(entries.map(({ columns }) => columns.requestId)),
+    uuidArray(entries.map(({ columns }) => columns.sessionId)),
+    utf8Array(entries.map(({ columns }) => columns.identity)),
+    byteaArray(entries.map(({ payload }) => payload)),
+    byteaArray(entries.map(({ salt }) => salt)),
+    int4Array(fullTiles.map(({ level }) => level)),
+    int8Array(fullTiles.map(({ n }) => n)),
+    byteaArray(fullTiles.map(({ root }) => root)),
+    byteaArray(fullTiles.map(({ hashes }) => hashes)),
+    uuidArray([...positions.keys()]),
+    int8Array([...positions.values()]),
+    int8Array(findings.map(({ seq }) => seq)),
+    utf8Array(findings.map(({ kind }) => kind)),
+    utf8Array(findings.map(({ detail }) => detail)),
   ];
-}
-
-/** Where each of the concatenated values ends. */
-function ends(lengths: readonly number[]): string {
-  let end = 0;
-  return plainArray(lengths.map((length) => (end += length)));
 }

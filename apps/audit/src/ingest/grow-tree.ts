@@ -1,5 +1,5 @@
 import type { ChainTree } from '#libs/ledger/chain-tree.js';
-import { fullTileRoot, TILE_WIDTH } from '#libs/tlog/tile.js';
+import { TILE_HEIGHT, TILE_WIDTH } from '#libs/tlog/tile.js';
 
 /** A tile that a batch has filled. */
 export interface FullTile {
@@ -17,20 +17,26 @@ export function growTree(
   const range = tree.range.copy();
   const partialTiles = tree.partialTiles.map((hashes) => [...hashes]);
   const fullTiles: FullTile[] = [];
-  const push = (level: number, index: bigint, hash: Buffer): void => {
-    const hashes = (partialTiles[level] ??= []);
-    hashes.push(hash);
-    if (hashes.length < TILE_WIDTH) return;
-    const bytes = Buffer.concat(hashes);
-    const root = fullTileRoot(bytes);
-    const n = index / BigInt(TILE_WIDTH);
-    fullTiles.push({ level, n, root, hashes: bytes });
-    partialTiles[level] = [];
-    push(level + 1, n, root);
-  };
   for (const leaf of leaves) {
-    push(0, range.size, leaf);
-    range.append(leaf);
+    // A tile's root is a node that the compact range makes anyway: nothing is hashed twice.
+    let { size: index } = range;
+    let hash = leaf;
+    let level = 0;
+    const roots = new Map<number, Buffer>();
+    range.append(leaf, (height, node) => {
+      if (height % TILE_HEIGHT === 0) roots.set(height / TILE_HEIGHT, node);
+    });
+    for (;;) {
+      const hashes = (partialTiles[level] ??= []);
+      hashes.push(hash);
+      if (hashes.length < TILE_WIDTH) break;
+      level += 1;
+      const root = roots.get(level) as Buffer;
+      index /= BigInt(TILE_WIDTH);
+      fullTiles.push({ level: level - 1, n: index, root, hashes: Buffer.concat(hashes) });
+      partialTiles[level - 1] = [];
+      hash = root;
+    }
   }
   return { tree: { range, partialTiles }, fullTiles };
 }

@@ -6,16 +6,13 @@ import { chainName, type Chain } from '#libs/ledger/chain.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { appendBatch } from './append-batch.js';
+import { batchesOf } from './batches.js';
 import type { ChainState } from './chain-state.js';
 import { claimChain } from './claim-chain.js';
 import { findSealed } from './find-sealed.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { readRecord } from './read-record.js';
 import { sealBatch, type SealedBatch, type SealedEvent } from './seal-batch.js';
-
-/** One transaction holds this much at most; a larger delivery becomes several. */
-const MAX_BATCH_RECORDS = 1_000;
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 export interface LedgerIngestOptions {
   readonly query: BulkQuery;
@@ -82,42 +79,77 @@ export class LedgerIngest implements PartitionHandler {
 
   private async seal(partition: TopicPartition, records: readonly LogRecord[]): Promise<'stored' | 'fenced'> {
     const name = chainName(partition.topic, partition.partition);
-    let state = this.claimed.get(name);
-    if (state === undefined) return 'fenced';
+    const claimed = this.claimed.get(name);
+    if (claimed === undefined) return 'fenced';
+    let state: ChainState = claimed;
     const from = state.nextOffset;
     // A commit whose answer was lost: its records come again and are stored already.
-    const fresh = records.filter((record) => record.offset >= from);
-    for (const part of inParts(fresh)) {
+    const parts = [...batchesOf(records.filter((record) => record.offset >= from))];
+    let ahead: SealedBatch | undefined;
+    for (const [index, part] of parts.entries()) {
       // Until the commit is certain this process knows nothing of the chain.
       this.claimed.delete(name);
-      const batch = await this.append(state, part);
-      if (batch === 'fenced') {
+      const first: SealedBatch = ahead ?? this.sealed(state, part);
+      const [stored, next]: [SealedBatch | 'fenced', SealedBatch | undefined] = await Promise.all([
+        this.append(state, part, first),
+        this.sealAhead(first.next, parts[index + 1]),
+      ]);
+      if (stored === 'fenced') {
         this.options.logger.warn({ chain: name }, 'fenced: another process has claimed the chain');
         this.options.metrics.fenced.inc({ chain: name });
         return 'fenced';
       }
-      state = batch.next;
+      // A batch that had to be sealed again is followed by others than were foreseen.
+      ahead = stored === first ? next : undefined;
+      state = stored.next;
       this.claimed.set(name, state);
-      this.report(name, batch);
+      this.report(name, stored);
     }
     return 'stored';
   }
 
+  private sealed(
+    state: ChainState,
+    records: readonly LogRecord[],
+    sealed: ReadonlyMap<string, SealedEvent> = new Map(),
+  ): SealedBatch {
+    return sealBatch(state, records, {
+      tenant: this.options.tenant,
+      now: BigInt(this.options.clock.now()) * 1000n,
+      salts: randomBytes(32 * records.length),
+      sealed,
+    });
+  }
+
+  /** Hashes the next batch while the database stores the one before; nothing is known of it until that is done. */
+  private async sealAhead(
+    state: ChainState,
+    records: readonly LogRecord[] | undefined,
+  ): Promise<SealedBatch | undefined> {
+    if (records === undefined) return undefined;
+    // The statement under way is sent first.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      return this.sealed(state, records);
+    } catch {
+      // It is sealed in its turn, and fails there.
+      return undefined;
+    }
+  }
+
   /** Ids are looked up only after the unique index refused the batch: that is rare, and costs nothing else. */
-  private async append(state: ChainState, records: readonly LogRecord[]): Promise<SealedBatch | 'fenced'> {
-    const { query, clock, tenant } = this.options;
-    let sealed: ReadonlyMap<string, SealedEvent> = new Map();
+  private async append(
+    state: ChainState,
+    records: readonly LogRecord[],
+    first: SealedBatch,
+  ): Promise<SealedBatch | 'fenced'> {
+    const { query } = this.options;
+    let batch = first;
     for (let attempt = 0; attempt < 5; attempt += 1) {
-      const batch = sealBatch(state, records, {
-        tenant,
-        now: BigInt(clock.now()) * 1000n,
-        salts: randomBytes(32 * records.length),
-        sealed,
-      });
       const appended = await appendBatch(query, state, batch);
       if (appended === 'stored') return batch;
       if (appended === 'fenced') return 'fenced';
-      sealed = await findSealed(query, eventIdsOf(records));
+      batch = this.sealed(state, records, await findSealed(query, eventIdsOf(records)));
     }
     throw new CodedError('EVENT_ID_TAKEN', `${state.name}: an event id was refused again and again`);
   }
@@ -161,20 +193,3 @@ const eventIdsOf = (records: readonly LogRecord[]): string[] =>
     const read = readRecord(record.value);
     return read.ok ? [read.event.eventId] : [];
   });
-
-/** Parts that fit one transaction. */
-function* inParts(records: readonly LogRecord[]): Generator<readonly LogRecord[]> {
-  let part: LogRecord[] = [];
-  let bytes = 0;
-  for (const record of records) {
-    const length = record.value?.length ?? 0;
-    if (part.length > 0 && (part.length >= MAX_BATCH_RECORDS || bytes + length > MAX_BATCH_BYTES)) {
-      yield part;
-      part = [];
-      bytes = 0;
-    }
-    part.push(record);
-    bytes += length;
-  }
-  if (part.length > 0) yield part;
-}

@@ -1,4 +1,5 @@
-import { envelopeSchema } from '#libs/contracts/envelope.js';
+import { isUtf8 } from 'node:buffer';
+import { envelopeSchema, type Envelope } from '#libs/contracts/envelope.js';
 import {
   eventColumns,
   isSealedByLedger,
@@ -6,6 +7,7 @@ import {
   type EventColumns,
 } from '#libs/ledger/event-columns.js';
 import { isEntryId } from '#libs/ledger/entry-id.js';
+import { isEnvelope } from './is-envelope.js';
 
 /** What a record's bytes say about themselves, as far as its entry needs it. */
 export interface SealableEvent {
@@ -30,18 +32,23 @@ const MAX_TYPE_BYTES = 255;
  */
 export function readRecord(value: Buffer | null): ReadRecord {
   if (value === null) return poison('no value');
+  if (!isUtf8(value)) return poison('not JSON in UTF-8');
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value));
+    json = JSON.parse(value.toString('utf8'));
   } catch {
     return poison('not JSON in UTF-8');
   }
-  const parsed = envelopeSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return poison(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+  let envelope: Envelope;
+  if (isEnvelope(json)) envelope = json;
+  else {
+    const parsed = envelopeSchema.safeParse(json);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      return poison(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+    }
+    envelope = parsed.data;
   }
-  const envelope = parsed.data;
   if (isSealedByLedger(envelope.type)) return poison('type: only the ledger makes these');
   if (envelope.type.length > MAX_TYPE_BYTES) return poison('type: too long');
   if (isEntryId(envelope.id)) return poison("id: UUIDs of version 8 are the ledger's own");
