@@ -1,4 +1,5 @@
 import type { StatementCategory } from '#libs/contracts/events/statement-events.js';
+import type { Resolution, ResolutionContext } from './resolve/resolution.js';
 import type { Trait } from './traits.js';
 
 /** What is known of one statement of a message. Wherever it cannot be sure it says so in `incomplete`. */
@@ -37,6 +38,8 @@ export interface StatementAnalysis {
    * those are incomplete. Later messages are judged by the state the server then reports.
    */
   readonly changesContext: boolean;
+  /** What the target's catalog adds; absent where the text alone was looked at. */
+  readonly resolution?: Resolution;
   /** Where it stands in the message: UTF-8 byte offsets. */
   readonly start: number;
   readonly end: number;
@@ -64,5 +67,12 @@ export interface SqlAnalyzer {
   cached(text: string): AnalysisResult | undefined;
   /** Never rejects for what a text contains; a text that breaks or outlasts the parser is refused (54000). */
   analyze(text: string): Promise<AnalysisResult>;
+  /** The analysis of a text whose names are resolved in this context, if it was made before. */
+  resolved(text: string, context: ResolutionContext): AnalysisResult | undefined;
+  /**
+   * The analysis of a text, its names resolved. Where the context has no catalog, or a doubt, whatever names
+   * something is incomplete. Never rejects for what a text contains.
+   */
+  resolve(text: string, context: ResolutionContext): Promise<AnalysisResult>;
   close(): Promise<void>;
 }

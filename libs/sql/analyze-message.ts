@@ -6,7 +6,7 @@ import { explainRuns } from './utility.js';
 import { Walker } from './walk.js';
 
 /** One statement of the grammar's result and where it stands, in UTF-8 bytes. */
-interface RawStatement {
+export interface RawStatement {
   readonly node: TypedNode | undefined;
   readonly start: number;
   readonly end: number;
@@ -39,7 +39,7 @@ export function analyzeMessage(parsed: unknown, bytes: number): readonly Stateme
 
 export const statementCount = (parsed: unknown): number => listOf(fieldsOf(parsed)?.['stmts']).length;
 
-function rawStatements(parsed: unknown, bytes: number): readonly RawStatement[] {
+export function rawStatements(parsed: unknown, bytes: number): readonly RawStatement[] {
   return listOf(fieldsOf(parsed)?.['stmts']).map((entry) => {
     const raw = fieldsOf(entry) ?? {};
     const start = Number(raw['stmt_location'] ?? 0);

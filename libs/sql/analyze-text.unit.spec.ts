@@ -8,7 +8,7 @@ beforeAll(async () => {
 });
 
 function message(text: string): MessageAnalysis {
-  const result = analyzeText(grammar, text, 1_000);
+  const { result } = analyzeText(grammar, text, 1_000);
   if (!result.ok) throw new Error(`${text}: ${result.message}`);
   return result.analysis;
 }
@@ -267,7 +267,7 @@ describe('positions', () => {
 
   it('a syntax error counts characters from 1, also beyond the basic plane', () => {
     const positionOf = (text: string): unknown => {
-      const result = analyzeText(grammar, text, 1_000);
+      const { result } = analyzeText(grammar, text, 1_000);
       return result.ok ? undefined : result.position;
     };
     expect(positionOf("SELECT '𝒳é', , 1")).toBe(14);

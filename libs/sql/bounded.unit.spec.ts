@@ -7,7 +7,7 @@ beforeAll(async () => {
 });
 
 function isBounded(text: string): boolean {
-  const result = analyzeText(grammar, text, 10);
+  const { result } = analyzeText(grammar, text, 10);
   if (!result.ok) throw new Error(`${text}: ${result.message}`);
   return result.analysis.statements.every((statement) => statement.bounded);
 }

@@ -10,7 +10,7 @@ beforeAll(async () => {
 const SALT = Buffer.from('salt');
 
 function shown(text: string): string {
-  const result = analyzeText(grammar, text, 10);
+  const { result } = analyzeText(grammar, text, 10);
   if (!result.ok) throw new Error(`${text}: ${result.message}`);
   return replaceCredentials(text, result.analysis.credentials, SALT).replace(
     /<credential:[0-9a-f]{16}>/g,

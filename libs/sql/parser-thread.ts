@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#libs/kernel/coded-error.js';
 import type { AnalysisResult } from './analysis.js';
-import type { ParserAnswer, ParserQuestion } from './parser-worker.js';
+import type { CatalogForParser, ParserAnswer, ParserQuestion } from './parser-worker.js';
+import type { ResolutionContext } from './resolve/resolution.js';
 
 /** Under a test runner that compiles on the fly a thread finds no compiled source beside this file. */
 const WORKER_URL = import.meta.url.endsWith('.ts')
@@ -10,6 +11,9 @@ const WORKER_URL = import.meta.url.endsWith('.ts')
 
 /** A thread that cannot even load the grammar is broken machinery, not a bad statement. */
 const START_LIMIT_MS = 20_000;
+
+/** How long a thread may take to decode a catalog. */
+const CATALOG_LIMIT_MS = 20_000;
 
 export type ThreadAnswer =
   | { readonly type: 'result'; readonly result: AnalysisResult }
@@ -26,7 +30,7 @@ export class ParserThread {
     env: {},
     execArgv: [],
   });
-  private settle: ((answer: ThreadAnswer) => void) | undefined;
+  private settle: ((answer: ThreadAnswer | ParserAnswer) => void) | undefined;
   private readonly started: Promise<void>;
   private answered = 0;
   private dead: string | undefined;
@@ -44,13 +48,28 @@ export class ParserThread {
     return this.answered;
   }
 
-  /** Rejects only when the thread cannot be started (CodedError PARSER_UNAVAILABLE). */
-  async ask(question: ParserQuestion, limitMs: number): Promise<ThreadAnswer> {
+  /**
+   * `context`: resolve names in it; it has a catalog. Rejects only when the thread cannot be started
+   * (CodedError PARSER_UNAVAILABLE).
+   */
+  async ask(
+    question: ParserQuestion,
+    context: ResolutionContext | undefined,
+    limitMs: number,
+  ): Promise<ThreadAnswer> {
     this.worker.ref();
     try {
       await this.started;
-      if (this.dead !== undefined) return { type: 'died', reason: this.dead };
-      return await this.exchange(question, limitMs);
+      const catalog = context?.catalog;
+      if (context === undefined || catalog === undefined)
+        return this.last(await this.send(question, limitMs));
+      const { searchPath, temporary } = context;
+      const asked = { ...question, session: { searchPath, temporary, catalogVersion: catalog.version } };
+      const answer = await this.send(asked, limitMs);
+      if (answer.type !== 'needs-catalog') return this.last(answer);
+      const loaded = await this.send({ version: catalog.version, json: catalog.json }, CATALOG_LIMIT_MS);
+      if (loaded.type !== 'ready') return this.last(loaded);
+      return this.last(await this.send(asked, limitMs));
     } finally {
       this.worker.unref();
     }
@@ -70,8 +89,8 @@ export class ParserThread {
     }, START_LIMIT_MS);
     this.worker.on('message', (answer: ParserAnswer) => {
       if (answer.type === 'ready') resolve();
-      else if (answer.type === 'result') this.finish({ type: 'result', result: answer.result });
-      else this.die(answer.reason);
+      if (answer.type === 'broken') this.die(answer.reason);
+      else this.finish(answer);
     });
     this.worker.on('error', (error) => {
       fail(error);
@@ -84,8 +103,19 @@ export class ParserThread {
     return promise.finally(() => clearTimeout(timer));
   }
 
-  private exchange(question: ParserQuestion, limitMs: number): Promise<ThreadAnswer> {
+  /** An answer after which nothing more is asked for this text. */
+  private last(answer: ThreadAnswer | ParserAnswer): ThreadAnswer {
+    this.answered += 1;
+    if (answer.type === 'result' || answer.type === 'timeout' || answer.type === 'died') return answer;
+    return { type: 'died', reason: 'the parser answered out of turn' };
+  }
+
+  private send(
+    message: ParserQuestion | CatalogForParser,
+    limitMs: number,
+  ): Promise<ThreadAnswer | ParserAnswer> {
     return new Promise((resolve) => {
+      if (this.dead !== undefined) return resolve({ type: 'died', reason: this.dead });
       const timer = setTimeout(() => {
         this.finish({ type: 'timeout' });
         void this.worker.terminate();
@@ -94,7 +124,7 @@ export class ParserThread {
         clearTimeout(timer);
         resolve(answer);
       };
-      this.worker.postMessage(question);
+      this.worker.postMessage(message);
     });
   }
 
@@ -104,10 +134,9 @@ export class ParserThread {
     void this.worker.terminate();
   }
 
-  private finish(answer: ThreadAnswer): void {
+  private finish(answer: ThreadAnswer | ParserAnswer): void {
     const settle = this.settle;
     this.settle = undefined;
-    this.answered += 1;
     settle?.(answer);
   }
 }

@@ -1,7 +1,9 @@
 import { CodedError } from '#libs/kernel/coded-error.js';
 import type { AnalysisResult, SqlAnalyzer } from './analysis.js';
 import { ParserThread } from './parser-thread.js';
+import type { ResolutionContext } from './resolve/resolution.js';
 import { ResultCache } from './result-cache.js';
+import { unresolved } from './unresolved.js';
 
 export interface SqlAnalyzerOptions {
   /** The longest text, UTF-8 bytes; longer ones are refused unparsed. Default 4 MiB. */
@@ -23,8 +25,17 @@ export interface SqlAnalyzerOptions {
 
 interface Job {
   readonly text: string;
+  readonly context: ResolutionContext | undefined;
+  readonly results: Results;
   readonly resolve: (result: AnalysisResult) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Results of texts in one context, or in none, and those that are being made. */
+class Results {
+  readonly underway = new Map<string, Promise<AnalysisResult>>();
+
+  constructor(readonly cache: ResultCache) {}
 }
 
 const refusal = (sqlstate: '54000' | '22021', message: string): AnalysisResult => ({
@@ -47,13 +58,14 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
   private readonly maxStatements: number;
   private readonly parseLimitMs: number;
   private readonly maxWaiting: number;
-  private readonly cache: ResultCache;
+  private readonly bare: Results;
+  private readonly inContext = new WeakMap<ResolutionContext, Results>();
   private readonly threads: (ParserThread | undefined)[];
   private readonly idle: number[];
   private readonly waiting: Job[] = [];
-  private readonly underway = new Map<string, Promise<AnalysisResult>>();
   /** Threads on their way out: a busy one takes a moment to stop. */
   private readonly retiring = new Set<Promise<void>>();
+  private readonly newCache: () => ResultCache;
   private closed = false;
 
   constructor(options: SqlAnalyzerOptions) {
@@ -62,29 +74,38 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     this.maxStatements = options.maxStatements ?? 1_000;
     this.parseLimitMs = options.parseLimitMs ?? 2_000;
     this.maxWaiting = options.maxWaiting ?? 10_000;
-    this.cache = new ResultCache(options.cacheEntries ?? 10_000, options.cacheBytes ?? 64 * 1024 * 1024);
+    this.newCache = () =>
+      new ResultCache(options.cacheEntries ?? 10_000, options.cacheBytes ?? 64 * 1024 * 1024);
+    this.bare = new Results(this.newCache());
     this.threads = Array.from({ length: options.threads ?? 1 }, () => new ParserThread());
     this.idle = this.threads.map((_, slot) => slot);
   }
 
   cached(text: string): AnalysisResult | undefined {
-    return this.cache.get(text);
+    return this.bare.cache.get(text);
   }
 
-  async analyze(text: string): Promise<AnalysisResult> {
-    const known = this.cache.get(text);
-    if (known !== undefined) return known;
-    if (this.closed) throw new CodedError('ANALYZER_CLOSED', 'the SQL analyzer is closed');
-    const refused = this.refuseUnparsed(text);
-    if (refused !== undefined) return refused;
-    let result = this.underway.get(text);
-    if (result === undefined) {
-      if (this.waiting.length >= this.maxWaiting) {
-        return refusal('54000', 'too many statements wait for the parser');
-      }
-      result = this.enqueue(text);
-      this.underway.set(text, result);
+  analyze(text: string): Promise<AnalysisResult> {
+    return this.make(text, undefined, this.bare);
+  }
+
+  resolved(text: string, context: ResolutionContext): AnalysisResult | undefined {
+    return this.inContext.get(context)?.cache.get(text);
+  }
+
+  async resolve(text: string, context: ResolutionContext): Promise<AnalysisResult> {
+    let results = this.inContext.get(context);
+    if (results === undefined) {
+      results = new Results(this.newCache());
+      this.inContext.set(context, results);
     }
+    if (context.catalog !== undefined && context.doubt === undefined)
+      return this.make(text, context, results);
+    const known = results.cache.get(text);
+    if (known !== undefined) return known;
+    const why = context.doubt ?? 'the catalog of the target is not loaded';
+    const result = unresolved(await this.analyze(text), why);
+    results.cache.set(text, result);
     return result;
   }
 
@@ -99,6 +120,27 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     ]);
   }
 
+  private async make(
+    text: string,
+    context: ResolutionContext | undefined,
+    results: Results,
+  ): Promise<AnalysisResult> {
+    const known = results.cache.get(text);
+    if (known !== undefined) return known;
+    if (this.closed) throw new CodedError('ANALYZER_CLOSED', 'the SQL analyzer is closed');
+    const refused = this.refuseUnparsed(text);
+    if (refused !== undefined) return refused;
+    let result = results.underway.get(text);
+    if (result === undefined) {
+      if (this.waiting.length >= this.maxWaiting) {
+        return refusal('54000', 'too many statements wait for the parser');
+      }
+      result = this.enqueue(text, context, results);
+      results.underway.set(text, result);
+    }
+    return result;
+  }
+
   /** What needs no parser to be refused. The decoded text of invalid UTF-8 is the caller's to refuse. */
   private refuseUnparsed(text: string): AnalysisResult | undefined {
     if (text.length > this.maxTextBytes || Buffer.byteLength(text) > this.maxTextBytes) {
@@ -109,11 +151,17 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     return undefined;
   }
 
-  private enqueue(text: string): Promise<AnalysisResult> {
+  private enqueue(
+    text: string,
+    context: ResolutionContext | undefined,
+    results: Results,
+  ): Promise<AnalysisResult> {
     const { promise, resolve, reject } = Promise.withResolvers<AnalysisResult>();
-    const forget = (): boolean => this.underway.delete(text);
+    const forget = (): boolean => results.underway.delete(text);
     this.waiting.push({
       text,
+      context,
+      results,
       resolve: (result) => {
         forget();
         resolve(result);
@@ -149,13 +197,13 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
       const isFresh = thread.age === 0;
       let answer;
       try {
-        answer = await thread.ask(question, this.parseLimitMs);
+        answer = await thread.ask(question, job.context, this.parseLimitMs);
       } catch (error) {
         this.retire(slot);
         throw error;
       }
       if (answer.type === 'result') {
-        this.cache.set(job.text, answer.result);
+        job.results.cache.set(job.text, answer.result);
         return answer.result;
       }
       this.retire(slot);

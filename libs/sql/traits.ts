@@ -26,6 +26,19 @@ export const TRAITS = [
   'role-attribute',
   /** VACUUM FULL. */
   'table-rewrite',
+  // What follows needs the catalog, and takes columns for personal data by their names and types.
+  /** Puts personal data where nothing says that it is personal data. */
+  'relocates-personal-data',
+  /** A write whose result shows personal data. */
+  'returns-personal-data',
+  /** COPY of personal data to the client, a file or a program. */
+  'copies-personal-data',
+  /** Spreads a value that holds personal data into columns that the text names. */
+  'reshapes-personal-data',
+  /** A foreign key carries the write on to other tables. */
+  'cascade',
+  /** Shows what other sessions sent, samples of table contents, or secrets of the server. */
+  'reveals',
 ] as const;
 
 export type Trait = (typeof TRAITS)[number];
