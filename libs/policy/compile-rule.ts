@@ -31,6 +31,7 @@ export interface Rule {
 const PARTS: readonly (readonly [key: keyof RuleSource, effects: readonly RuleEffect[], plural: boolean])[] =
   [
     ['reviewers', ['review'], true],
+    ['routing', ['review'], false],
     ['expires', ['review'], false],
     ['insideTransaction', ['review'], false],
     ['maxRows', ['allow', 'review'], false],

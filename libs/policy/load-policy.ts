@@ -3,6 +3,7 @@ import { isSeq, parseDocument } from 'yaml';
 import { reviewersSchema, type Reviewers } from '#libs/contracts/events/request-events.js';
 import { compileRule } from './compile-rule.js';
 import { CompiledPolicy } from './compiled-policy.js';
+import { compileRisk } from './evaluate-risk.js';
 import type { Policy } from './policy.js';
 import { readPolicyDocument, type PolicyDocument } from './policy-document.js';
 import { PolicyError } from './policy-error.js';
@@ -48,6 +49,7 @@ function compile(document: PolicyDocument, reviewers: string): Policy {
     seen.set(source.id, line);
     return compileRule(source, index, document, fallback);
   });
+  if (content.risk !== undefined) compileRisk(content.risk, document);
   return new CompiledPolicy({
     version: content.version,
     text: document.text,
@@ -78,7 +80,7 @@ function merge(own: PolicyDocument, reviewers: string): Policy {
     throw new PolicyError(own.file, line, `rule ${rule.id}: the id is taken by the built-in policy`);
   });
   const plain = own.yaml.toJS() as Record<string, unknown>;
-  for (const key of ['version', 'default', 'masking', 'reviewers', 'timeZone', 'change']) {
+  for (const key of ['version', 'default', 'masking', 'reviewers', 'timeZone', 'change', 'routing', 'risk']) {
     if (plain[key] !== undefined) merged.set(key, merged.createNode(plain[key]));
   }
   if (!isSeq(rules)) throw new PolicyError('builtin.yaml', 1, 'has no rules');

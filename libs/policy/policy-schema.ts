@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { effects } from '#libs/contracts/events/statement-events.js';
 import { reviewersSource } from './reviewers-schema.js';
+import { riskSource } from './risk-document.js';
+import { routingSource } from './routing-document.js';
 import { ruleSource } from './rule-schema.js';
+import { isTimeZone } from './time-zone.js';
 
 /** A whole policy as the file writes it. A key that is not here is refused by name. */
 export const policySource = z.strictObject({
@@ -15,6 +18,10 @@ export const policySource = z.strictObject({
     .optional(),
   /** Who signs where a review rule, or the default, names nobody. */
   reviewers: reviewersSource.optional(),
+  /** How reviewers are asked where a rule does not say. */
+  routing: routingSource.optional(),
+  /** How risky what waits is, and what follows. */
+  risk: riskSource.optional(),
   /** The time zone of `time` in conditions, by its IANA name; UTC where absent. */
   timeZone: z.string().max(64).refine(isTimeZone, 'must be a time zone such as Europe/Zurich').optional(),
   /** What the author says of this version. It stands in the event that publishes it; a claim, not a proof. */
@@ -25,12 +32,3 @@ export const policySource = z.strictObject({
 });
 
 export type PolicySourceFile = z.output<typeof policySource>;
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationSource } from './duration-source.js';
 import { reviewersSource } from './reviewers-schema.js';
+import { routingSource } from './routing-document.js';
 
 /** What a rule can do. `flag` marks a statement and decides nothing. */
 export const ruleEffects = ['allow', 'deny', 'review', 'flag'] as const;
@@ -27,6 +28,8 @@ export const ruleSource = z.strictObject({
   effect: z.enum(ruleEffects, `must be one of ${ruleEffects.join(', ')}`),
   risk: z.int('must be a whole number from 0 to 100').min(0).max(100).optional(),
   reviewers: reviewersSource.optional(),
+  /** How they are asked. */
+  routing: routingSource.optional(),
   expires: durationSource(SECOND_MS, MAX_HOLD_MS, 'from 1s to 7d, such as 15m').optional(),
   /** `refuse`, or how long it may be held inside a transaction. */
   insideTransaction: z

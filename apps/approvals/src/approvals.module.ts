@@ -11,6 +11,8 @@ import type { Health } from '#libs/observability/health.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { Registry } from '#libs/observability/metrics.js';
 import type { DatabasePool } from '#libs/postgres/pool.js';
+import type { PolicyShelf } from './policy/policy-shelf.js';
+import { ExplanationController } from './request/http/explanation.controller.js';
 import { OpenApiController } from './request/http/openapi.controller.js';
 import { RequestReader } from './request/http/request-reader.js';
 import { RequestsController } from './request/http/requests.controller.js';
@@ -20,7 +22,7 @@ import { CastVoteHandler } from './request/write/cast-vote/cast-vote.handler.js'
 import { CommentOnRequestHandler } from './request/write/comment-on-request/comment-on-request.handler.js';
 import type { RequestExecutor } from './request/write/request-executor.js';
 import { RevokeGrantHandler } from './request/write/revoke-grant/revoke-grant.handler.js';
-import { CHANGES, DIRECTORY, EXECUTOR, GOING_DOWN, NEW_ID, POOL } from './tokens.js';
+import { CHANGES, DIRECTORY, EXECUTOR, GOING_DOWN, NEW_ID, POOL, SHELF } from './tokens.js';
 
 /** What the HTTP side works with; made, and ended, by whoever starts the service. */
 export interface ApprovalsParts {
@@ -28,6 +30,7 @@ export interface ApprovalsParts {
   readonly executor: RequestExecutor;
   readonly directory: Directory;
   readonly changes: RequestChanges;
+  readonly shelf: PolicyShelf;
   readonly verifier: TokenVerifier;
   readonly newId: () => string;
   readonly logger: Logger;
@@ -42,7 +45,13 @@ export class ApprovalsModule {
     return {
       module: ApprovalsModule,
       imports: [CqrsModule.forRoot()],
-      controllers: [OperationsController, OpenApiController, RequestsController, WaitController],
+      controllers: [
+        OperationsController,
+        OpenApiController,
+        RequestsController,
+        ExplanationController,
+        WaitController,
+      ],
       providers: [
         { provide: APP_GUARD, useClass: BearerGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
@@ -50,6 +59,7 @@ export class ApprovalsModule {
         { provide: EXECUTOR, useValue: parts.executor },
         { provide: DIRECTORY, useValue: parts.directory },
         { provide: CHANGES, useValue: parts.changes },
+        { provide: SHELF, useValue: parts.shelf },
         { provide: TOKEN_VERIFIER, useValue: parts.verifier },
         { provide: NEW_ID, useValue: parts.newId },
         { provide: LOGGER, useValue: parts.logger },

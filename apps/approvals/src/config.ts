@@ -20,6 +20,11 @@ const schema = z.object({
   COUNTERSIGN_DIRECTORY: z.string(),
   COUNTERSIGN_POLICY: z.string().optional(),
   COUNTERSIGN_REVIEWERS: z.string().min(1).max(256).default('dba'),
+  COUNTERSIGN_MAX_NOTIFIED: z
+    .string()
+    .regex(/^([0-9]|[1-9][0-9]|1[0-9]{2}|200)$/, 'must be a number of people from 0 to 200')
+    .default('50')
+    .transform(Number),
 });
 
 export interface ApprovalsConfig {
@@ -38,6 +43,8 @@ export interface ApprovalsConfig {
   /** The text of the policy file; undefined: the built-in policy. */
   readonly policy: { readonly file: string; readonly text: string } | undefined;
   readonly reviewers: string;
+  /** The most people that are told of one request one by one; where more may decide, only channels are told. */
+  readonly maxNotified: number;
 }
 
 /** Reads everything the service needs to start. Throws SettingError, one line that names the variable. */
@@ -66,6 +73,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
             text,
           })),
     reviewers: given.COUNTERSIGN_REVIEWERS,
+    maxNotified: given.COUNTERSIGN_MAX_NOTIFIED,
   };
 }
 

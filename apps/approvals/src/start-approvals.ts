@@ -15,19 +15,27 @@ import { ApprovalsModule } from './approvals.module.js';
 import { naming, type ApprovalsConfig } from './config.js';
 import { createHttpServer } from './http-server.js';
 import { RequestsConsumer } from './ingest/requests-consumer.js';
+import { NoticeDispatcher } from './notify/notice-dispatcher.js';
+import type { ReviewerNotifier } from './notify/reviewer-notifier.js';
 import { OutboxDrainer } from './outbox/outbox-drainer.js';
 import { PolicyShelf, type PolicyReader } from './policy/policy-shelf.js';
 import { publishPolicy } from './policy/publish-policy.js';
-import { repeat } from './request/automation/repeat.js';
+import { repeat, type Repeated } from './request/automation/repeat.js';
+import { notifyReviewers } from './request/automation/when-a-request-is-routed-then-notify/notify-reviewers.js';
+import { trimClientKeys } from './request/automation/when-keys-are-old-then-trim/trim-client-keys.js';
 import { routeWaitingRequests } from './request/automation/when-a-policy-is-known-then-route/route-waiting-requests.js';
 import { expireDueRequests } from './request/automation/when-time-runs-out-then-expire/expire-due-requests.js';
 import { RequestChanges } from './request/read/request-changes.js';
 import { RequestExecutor } from './request/write/request-executor.js';
+import { ReviewPlanner } from './routing/review-planner.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../deploy/migrations', import.meta.url));
 
 /** Sending or storing may fail for this long before the service says that it is not ready, ms. */
 const PATIENCE_MS = 5_000;
+
+/** After these somebody may have to be told at once. */
+const TELLS: ReadonlySet<string> = new Set(['request.routed', 'request.vote-cast']);
 
 export interface Surroundings {
   readonly eventLog: EventLog;
@@ -38,6 +46,8 @@ export interface Surroundings {
   readonly logger: Logger;
   /** The event log cannot go on: the process has to end. */
   readonly onFatal: (error: Error) => void;
+  /** The ways of telling people; each is told of every change. Default: none. */
+  readonly notifiers?: readonly ReviewerNotifier[];
 }
 
 export interface Approvals {
@@ -61,15 +71,23 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const registry = createRegistry('approvals');
   const metrics = new ApprovalsMetrics(registry, pool);
   const drainer = new OutboxDrainer({ pool, databaseUrl: config.databaseUrl, eventLog, logger });
+  const notifiers = given.notifiers ?? [];
+  const dispatchers = notifiers.map((notifier) => new NoticeDispatcher(pool, notifier, logger));
+  const automations = new Map<string, Repeated>();
   const committed = (events: readonly AnyEvent[]): void => {
     if (events.length === 0) return;
     drainer.poke();
+    for (const dispatcher of dispatchers) dispatcher.poke();
+    if (events.some(({ type }) => TELLS.has(type))) automations.get('notify')?.wake();
     metrics.count(events);
     for (const { requestId } of events) if (requestId !== undefined) changes.changed(requestId);
   };
   const { tenant, signingKey, gatewayKeys } = config;
-  const executor = new RequestExecutor(pool, { tenant, clock, newId, signingKey }, committed);
+  const names = notifiers.map(({ name }) => name);
+  const unit = { tenant, clock, newId, signingKey, notifiers: names };
+  const executor = new RequestExecutor(pool, unit, committed);
   const shelf = new PolicyShelf(pool, given.readPolicy);
+  const planner = new ReviewPlanner(shelf, directory, clock, newId);
 
   const author = config.policy === undefined ? 'built-in' : `file ${config.policy.file}`.slice(0, 256);
   if (await publishPolicy(executor, given.policy, author, newId))
@@ -78,7 +96,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const consumer = new RequestsConsumer({
     pool,
     executor,
-    shelf,
+    planner,
     gatewayKeys,
     tenant,
     clock,
@@ -109,6 +127,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       executor,
       directory,
       changes,
+      shelf,
       verifier: discoveringVerifier({ issuer: config.issuer, audience: 'countersign-api' }),
       newId,
       logger,
@@ -127,19 +146,21 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       given.onFatal(error);
     },
   });
-  const automation = (name: string, task: () => Promise<number>) =>
-    repeat(task, {
-      retryMs: 1_000,
-      onError: (err) => logger.warn({ err, automation: name }, 'an automation failed and runs again'),
-    });
+  const automate = (name: string, task: () => Promise<number>): void => {
+    const onError = (err: unknown): void =>
+      logger.warn({ err, automation: name }, 'an automation failed and runs again');
+    automations.set(name, repeat(task, { retryMs: 1_000, onError }));
+  };
   const reported = new Set<string>();
-  const automations = [
-    automation('expire', () => expireDueRequests(pool, executor, clock, logger)),
-    automation('route', async () => {
-      await routeWaitingRequests(pool, executor, shelf, logger, reported);
-      return 1_000;
-    }),
-  ];
+  automate('expire', () => expireDueRequests(pool, executor, clock, logger));
+  automate('route', async () => {
+    await routeWaitingRequests(pool, executor, planner, logger, reported);
+    return 1_000;
+  });
+  const limit = config.maxNotified;
+  automate('notify', () => notifyReviewers({ pool, executor, directory, clock, logger, limit }));
+  automate('trim-keys', () => trimClientKeys(pool));
+  for (const dispatcher of dispatchers) dispatcher.start();
   await naming('COUNTERSIGN_APPROVALS_PORT', () => server.listen({ host: config.host, port: config.port }));
   const url = await server.getUrl();
   logger.info({ address: url, keyId: signingKey.keyId, eventLog: eventLog.kind }, 'approvals is ready');
@@ -150,7 +171,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
     stop: async () => {
       goingDown.abort();
       await server.close();
-      await Promise.all([subscription.stop(), ...automations.map((each) => each.stop())]);
+      await Promise.all([subscription, ...automations.values(), ...dispatchers].map((each) => each.stop()));
       await drainer.stop();
       await pool.end();
     },

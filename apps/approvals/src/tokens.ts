@@ -6,3 +6,4 @@ export const CHANGES = Symbol('RequestChanges');
 export const NEW_ID = Symbol('newId');
 /** An AbortSignal: aborted when the service goes down, so that nobody waits on. */
 export const GOING_DOWN = Symbol('goingDown');
+export const SHELF = Symbol('PolicyShelf');

@@ -11,7 +11,9 @@ export function bindingContradiction(event: EventOf<'review.asked'>): string | u
   const { binding, statement, verdict } = event;
   if (binding.tenant !== event.tenant) return 'the binding is of another tenant';
   if (binding.gatewayId !== event.gatewayId) return 'the binding is of another gateway';
-  if (binding.sessionId !== undefined && binding.sessionId !== event.sessionId)
+  if (event.wait === 'retry' && binding.sessionId !== undefined)
+    return 'a statement that is sent again is not bound to a session';
+  if (event.wait !== 'retry' && (binding.sessionId === undefined || binding.sessionId !== event.sessionId))
     return 'the binding is of another session';
   if (event.identity === undefined || !sameIdentity(event.identity, binding.requester))
     return 'the binding is of another requester';

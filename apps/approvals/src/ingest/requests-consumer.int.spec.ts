@@ -1,9 +1,11 @@
 import type { LogRecord, RecordToAppend } from '#libs/event-log/port.js';
+import type { Directory } from '#libs/identity/directory.js';
 import { systemClock } from '#libs/kernel/clock.js';
 import { newId } from '#libs/kernel/uuid.js';
 import { PolicyShelf } from '../policy/policy-shelf.js';
 import { publishPolicy } from '../policy/publish-policy.js';
 import { RequestExecutor } from '../request/write/request-executor.js';
+import { ReviewPlanner } from '../routing/review-planner.js';
 import { newSigningKey, SampleGateway } from '../testing/sample-gateway.js';
 import { policyOf } from '../testing/test-approvals.js';
 import { silent, testPlatform, type TestPlatform } from '../testing/test-platform.js';
@@ -14,6 +16,11 @@ const POLICY = policyOf(`version: 1
 default: allow
 rules: [{ id: schema-change, when: "statement.category == 'ddl'", effect: review, reviewers: [{ group: dba, count: 1 }] }]
 `);
+
+const nobody: Directory = {
+  find: () => Promise.resolve(undefined),
+  membersOf: () => Promise.resolve([]),
+};
 
 let platform: TestPlatform;
 let executor: RequestExecutor;
@@ -34,7 +41,7 @@ const consumer = (log = 'log-1'): RequestsConsumer =>
   new RequestsConsumer({
     pool: platform.pool,
     executor,
-    shelf: new PolicyShelf(platform.pool, policyOf),
+    planner: new ReviewPlanner(new PolicyShelf(platform.pool, policyOf), nobody, systemClock, newId),
     gatewayKeys: gateway.key.trusted,
     tenant: 'default',
     clock: systemClock,

@@ -5,17 +5,19 @@ import type { Clock } from '#libs/kernel/clock.js';
 import { CodedError } from '#libs/kernel/coded-error.js';
 import type { Logger } from '#libs/observability/logger.js';
 import { sql, type DatabasePool, type DatabaseTransactionConnection } from '#libs/postgres/pool.js';
-import type { PolicyShelf, Route } from '../policy/policy-shelf.js';
 import type { RequestCommand } from '../request/domain/request-command.js';
 import type { RequestExecutor } from '../request/write/request-executor.js';
 import type { RequestUnit } from '../request/write/request-unit.js';
+import type { Planned, ReviewPlanner } from '../routing/review-planner.js';
 import { checkReview, type CheckedReview, type Rejection } from './check-review.js';
 import { keepBinding } from './keep-binding.js';
+import { openCommand } from './open-command.js';
+import { requestOfAttempt, takeAttempt, type OpenedForRetry } from './take-attempt.js';
 
 export interface RequestsConsumerDependencies {
   readonly pool: DatabasePool;
   readonly executor: RequestExecutor;
-  readonly shelf: PolicyShelf;
+  readonly planner: ReviewPlanner;
   readonly gatewayKeys: TrustedKeys;
   readonly tenant: string;
   readonly clock: Clock;
@@ -27,6 +29,15 @@ export interface RequestsConsumerDependencies {
 }
 
 type Asked = Extract<CheckedReview, { kind: 'asked' }>;
+type Told = Extract<CheckedReview, { kind: 'told' }>['event'];
+
+/** What one transaction works with. */
+interface Batch {
+  readonly plans: ReadonlyMap<string, Planned>;
+  readonly unit: RequestUnit;
+  readonly tx: DatabaseTransactionConnection;
+  readonly opened: OpenedForRetry;
+}
 
 /**
  * Reads `requests`. Position and epoch live in approvals.positions and move in the transaction that
@@ -77,14 +88,15 @@ export class RequestsConsumer implements PartitionHandler {
     if (epoch === undefined) return 'fenced';
     const { clock, executor, gatewayKeys, tenant } = this.dependencies;
     const checked = records.map((record) => checkReview(record, gatewayKeys, tenant, clock.now()));
-    // Read before the transaction: the shelf has a connection of its own, and policies only ever appear.
-    const routes = await this.routesOf(checked.filter((review) => review.kind === 'asked'));
+    // Made before the transaction: the shelf has a connection of its own, and policies only ever appear.
+    const plans = await this.plansOf(checked.filter((review) => review.kind === 'asked'));
     const rejections: Rejection[] = [];
     try {
       await executor.transact(async (unit, tx) => {
         rejections.length = 0;
+        const batch: Batch = { plans, unit, tx, opened: new Map() };
         for (const review of checked) {
-          const rejection = await this.take(review, routes, unit, tx);
+          const rejection = await this.take(review, batch);
           if (rejection === undefined) continue;
           rejections.push(rejection);
           unit.publish(this.rejectionDraft(rejection));
@@ -100,70 +112,79 @@ export class RequestsConsumer implements PartitionHandler {
     return 'stored';
   }
 
-  private async routesOf(asked: readonly Asked[]): Promise<Map<string, Route>> {
-    const routes = new Map<string, Route>();
+  private async plansOf(asked: readonly Asked[]): Promise<Map<string, Planned>> {
+    const plans = new Map<string, Planned>();
     for (const { event } of asked) {
-      const { policyHash, rule } = event.verdict;
-      routes.set(event.id, await this.dependencies.shelf.routeOf(policyHash, rule));
+      const { binding, statement, verdict, signals } = event;
+      const { requester, target } = binding;
+      const judged = { requester, target, statement, verdict, signals };
+      plans.set(event.id, await this.dependencies.planner.plan(judged));
     }
-    return routes;
+    return plans;
   }
 
   /** Carries out what one record says; returns why it is rejected, where it is. */
-  private async take(
-    review: CheckedReview,
-    routes: ReadonlyMap<string, Route>,
-    unit: RequestUnit,
-    tx: DatabaseTransactionConnection,
-  ): Promise<Rejection | undefined> {
-    if (review.kind === 'rejected') return review.rejection;
-    const { event } = review;
+  private take(review: CheckedReview, batch: Batch): Promise<Rejection | undefined> {
+    switch (review.kind) {
+      case 'rejected':
+        return Promise.resolve(review.rejection);
+      case 'asked':
+        return this.takeAsked(review, batch);
+      case 'told':
+        return this.takeTold(review.event, batch);
+    }
+  }
+
+  private async takeAsked(asked: Asked, batch: Batch): Promise<Rejection | undefined> {
+    const { plans, unit, tx, opened } = batch;
+    const { event } = asked;
     const requestId = event.requestId as string;
-    const reject = (detail: string): Rejection => ({
-      reason: 'malformed',
-      detail,
-      requestId,
-      causationId: event.id,
-    });
-    let command: RequestCommand | undefined;
-    if (review.kind === 'asked') {
-      const route = routes.get(event.id);
-      if (route?.kind === 'unknown-rule')
-        return reject(`the policy has no rule ${review.event.verdict.rule.slice(0, 128)} with reviewers`);
-      if (route?.kind === 'unknown-policy') {
-        const { policyHash } = review.event.verdict;
-        this.dependencies.logger.warn(
-          { requestId, policyHash },
-          'a request waits for a policy nobody published',
-        );
-      }
-      command = openCommand(review, route);
-    } else {
-      command = factCommand(review.event);
+    const planned = plans.get(event.id);
+    if (planned?.kind === 'unknown-rule')
+      return rejectionOf(event, `the policy has no rule ${event.verdict.rule.slice(0, 128)} with reviewers`);
+    if (planned?.kind === 'unknown-policy') {
+      const { policyHash } = event.verdict;
+      this.dependencies.logger.warn(
+        { requestId, policyHash },
+        'a request waits for a policy nobody published',
+      );
+    }
+    const plan = planned?.kind === 'plan' ? planned.plan : undefined;
+    if (event.wait === 'retry') {
+      const { newId, clock } = this.dependencies;
+      const refusal = await takeAttempt(asked, plan, { unit, tx, opened, newId, now: clock.now() });
+      return refusal === undefined ? undefined : rejectionOf(event, refusal.message);
     }
     const before = await unit.stateOf(requestId);
-    if (event.type === 'review.concluded' && before?.gatewayId === event.gatewayId) {
-      unit.afterAppend(async () => {
-        await tx.query(sql.unsafe`
-          UPDATE approvals.requests SET outcome = ${event.outcome} WHERE id = ${requestId}`);
-      });
+    const cause = { identity: event.identity, sessionId: event.sessionId, causationId: event.id };
+    const decided = await unit.apply(requestId, openCommand(asked, plan), cause);
+    if (!decided.ok) return rejectionOf(event, decided.refusal.message);
+    if (before === undefined) unit.afterAppend(() => keepBinding(tx, requestId, event.binding));
+    return undefined;
+  }
+
+  private async takeTold(event: Told, { unit, tx }: Batch): Promise<Rejection | undefined> {
+    const own = event.requestId as string;
+    // What became of an attempt belongs to the request whose grant it used, whatever id it was asked under.
+    const attempted = await requestOfAttempt(tx, event.intentId);
+    const requestId = attempted ?? own;
+    const state = await unit.stateOf(requestId);
+    if (event.type === 'review.concluded' && state?.gatewayId === event.gatewayId) {
+      if (state.wait === 'hold' || state.consumedBy === event.intentId) {
+        unit.afterAppend(async () => {
+          await tx.query(sql.unsafe`
+            UPDATE approvals.requests SET outcome = ${event.outcome} WHERE id = ${requestId}`);
+        });
+      }
     }
+    const command = factCommand(event);
     if (command === undefined) return undefined;
     const { identity, sessionId } = event;
     const decided = await unit.apply(requestId, command, { identity, sessionId, causationId: event.id });
-    if (!decided.ok) {
-      if (decided.refusal.code !== 'unknown-request') return reject(decided.refusal.message);
-      // Its review was rejected, or its hold had ended, when it was asked: nothing is open here.
-      this.dependencies.logger.warn(
-        { requestId, type: event.type },
-        'an event of a request that is not known',
-      );
-      return undefined;
-    }
-    if (review.kind === 'asked' && before === undefined) {
-      const { binding } = review.event;
-      unit.afterAppend(() => keepBinding(tx, requestId, binding));
-    }
+    if (decided.ok) return undefined;
+    if (decided.refusal.code !== 'unknown-request') return rejectionOf(event, decided.refusal.message);
+    // Its review was rejected, or its hold had ended, when it was asked: nothing is open here.
+    this.dependencies.logger.warn({ requestId, type: event.type }, 'an event of a request that is not known');
     return undefined;
   }
 
@@ -201,23 +222,15 @@ class Fenced extends CodedError {
   }
 }
 
-const openCommand = ({ event, digest }: Asked, route: Route | undefined): RequestCommand => ({
-  type: 'open',
-  requested: {
-    requester: event.binding.requester,
-    target: event.binding.target,
-    statement: event.statement,
-    verdict: event.verdict,
-    gatewayId: event.gatewayId,
-    intentId: event.intentId,
-    digest,
-    expiresAt: event.holdExpiresAt,
-  },
-  needed: route?.kind === 'reviewers' ? route.needed : undefined,
+const rejectionOf = (event: { id: string; requestId?: string | undefined }, detail: string): Rejection => ({
+  reason: 'malformed',
+  detail,
+  requestId: event.requestId,
+  causationId: event.id,
 });
 
 /** undefined for what changes no request: how a statement that did run ended is kept beside it. */
-function factCommand(event: Extract<CheckedReview, { kind: 'told' }>['event']): RequestCommand | undefined {
+function factCommand(event: Told): RequestCommand | undefined {
   const { gatewayId, intentId } = event;
   switch (event.type) {
     case 'review.cancelled':

@@ -3,12 +3,13 @@ import type { Reviewers } from '#libs/contracts/events/request-events.js';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 import { sql, type CommonQueryMethods } from '#libs/postgres/pool.js';
 import type { Policy } from '#libs/policy/policy.js';
+import { readReviewRules, type ReviewRules } from '#libs/policy/review-rules.js';
 
 /** Reads a policy from its text; rejects where the text is no policy. */
 export type PolicyReader = (text: string) => Promise<Policy> | Policy;
 
 export type Route =
-  | { readonly kind: 'reviewers'; readonly needed: Reviewers }
+  | { readonly kind: 'reviewers'; readonly needed: Reviewers; readonly rules: ReviewRules }
   /** No policy with this hash was published yet: the request waits. */
   | { readonly kind: 'unknown-policy' }
   /** The policy is known and has no such rule: whoever says otherwise is wrong. */
@@ -17,6 +18,7 @@ export type Route =
 /** Every policy that was ever published, by the SHA-256 of its text. A text, once published, never changes. */
 export class PolicyShelf {
   private readonly known = new Map<string, Policy>();
+  private readonly rules = new Map<string, ReviewRules>();
 
   constructor(
     private readonly connection: CommonQueryMethods,
@@ -30,7 +32,20 @@ export class PolicyShelf {
     const found = policy.rule(rule);
     return found === undefined || found.reviewers.length === 0
       ? { kind: 'unknown-rule' }
-      : { kind: 'reviewers', needed: found.reviewers };
+      : { kind: 'reviewers', needed: found.reviewers, rules: this.rulesOf(policy) };
+  }
+
+  /** What a published policy says of statements that wait; undefined where nobody published it. */
+  async reviewRules(hash: string): Promise<ReviewRules | undefined> {
+    const policy = await this.find(hash);
+    return policy === undefined ? undefined : this.rulesOf(policy);
+  }
+
+  private rulesOf(policy: Policy): ReviewRules {
+    const before = this.rules.get(policy.hash);
+    const rules = before ?? readReviewRules(policy.text, `policy ${policy.hash}`);
+    this.rules.set(policy.hash, rules);
+    return rules;
   }
 
   private async find(hash: string): Promise<Policy | undefined> {

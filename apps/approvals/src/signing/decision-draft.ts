@@ -1,6 +1,6 @@
 import type { EventDraft } from '../event-store/event-draft.js';
 import type { RequestEvent } from '../request/domain/request-event.js';
-import { GRANT_LIFETIME_MS } from '../request/domain/decide-vote.js';
+import { GRANT_LIFETIME_MS } from '../request/domain/deadline.js';
 import type { Request } from '../request/domain/request-state.js';
 
 /** As many names as a decision carries (libs/contracts/events/decision-events.ts). */
@@ -20,7 +20,8 @@ export interface DecisionContext {
 
 /**
  * The decision to be signed and sent to the gateway that holds the statement, undefined when the event
- * decides nothing. `request` is the state before the event. The digest is the one computed here when the
+ * decides nothing, or nobody waits: an attempt of a client that does not is answered with a receipt.
+ * `request` is the state before the event. The digest is the one computed here when the
  * request was opened, from the bytes the reviewers were shown.
  */
 export function decisionDraft(
@@ -29,6 +30,7 @@ export function decisionDraft(
   context: DecisionContext,
 ): EventDraft | undefined {
   if (event.type !== 'request.granted' && event.type !== 'request.refused') return undefined;
+  if (request.wait === 'retry') return undefined;
   const granted = event.type === 'request.granted';
   const expiresAt = granted
     ? event.grantExpiresAt
@@ -49,6 +51,7 @@ export function decisionDraft(
       expiresAt,
       decidedBy: event.decidedBy.slice(0, MAX_NAMES),
       ...(granted ? {} : { reason: event.reason }),
+      ...(granted && event.maxRows !== undefined ? { maxRows: event.maxRows } : {}),
     },
   };
 }

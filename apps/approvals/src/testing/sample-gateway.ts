@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { Binding } from '#libs/contracts/binding.js';
 import type { Envelope } from '#libs/contracts/envelope.js';
 import { keyIdOf, signEvent, type SigningKey, type TrustedKeys } from '#libs/contracts/event-signature.js';
+import type { Signals } from '#libs/contracts/events/signals.js';
 import { partitionOf } from '#libs/contracts/topics.js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { EventLogProducer, RecordToAppend } from '#libs/event-log/port.js';
@@ -56,6 +57,9 @@ export interface HoldOptions {
   readonly policyHash: string;
   readonly holdMs?: number;
   readonly now?: number;
+  /** `retry`: an attempt of a client that does not wait. */
+  readonly wait?: 'retry';
+  readonly signals?: Signals;
 }
 
 /** A gateway's side of reviews: makes the events a gateway makes, signed with its key. */
@@ -75,7 +79,7 @@ export class SampleGateway {
       gatewayId: this.gatewayId,
       target: { name: 'shop', kind: 'postgres', environment: 'production', database: 'shop' },
       requester,
-      sessionId,
+      ...(options.wait === 'retry' ? {} : { sessionId }),
       protocol: 'simple',
       statements: [
         {
@@ -119,6 +123,8 @@ export class SampleGateway {
       },
       holdExpiresAt: new Date(now + (options.holdMs ?? 900_000)).toISOString(),
       insideTransaction: false,
+      ...(options.wait === undefined ? {} : { wait: options.wait }),
+      ...(options.signals === undefined ? {} : { signals: options.signals }),
     };
     return { requestId, intentId, binding, asked };
   }

@@ -2,13 +2,15 @@ import { parseEvent, type AnyEvent, type EventOf } from '#libs/contracts/events/
 import type { Topic } from '#libs/contracts/topics.js';
 import { eventually } from '#libs/testing/eventually.js';
 import type { Hold, HoldOptions } from './sample-gateway.js';
-import { testApprovals, type TestApprovals } from './test-approvals.js';
+import { testApprovals, type TestApprovals, type TestOptions } from './test-approvals.js';
 import { testPlatform, type TestPlatform } from './test-platform.js';
 
 export interface SentDecision {
   readonly event: EventOf<'decision.issued'>;
   readonly bytes: Buffer;
 }
+
+export type Receipt = EventOf<'receipt.issued'>;
 
 /** A running approvals service with what tests ask of it: holds, and what the event log says of them. */
 export class Scenario {
@@ -17,10 +19,10 @@ export class Scenario {
     readonly service: TestApprovals,
   ) {}
 
-  static async start(): Promise<Scenario> {
+  static async start(options: TestOptions = {}): Promise<Scenario> {
     const platform = await testPlatform();
     try {
-      return new Scenario(platform, await testApprovals(platform));
+      return new Scenario(platform, await testApprovals(platform, options));
     } catch (error) {
       await platform.dispose();
       throw error;
@@ -41,6 +43,29 @@ export class Scenario {
       expect(status).toBe(200);
     });
     return hold;
+  }
+
+  /** An attempt of a client that does not wait, and the answer that its gateway reads. */
+  async attempted(options: Partial<HoldOptions> = {}): Promise<{ hold: Hold; receipt: Receipt }> {
+    const { gateway, producer, policy } = this.service;
+    const hold = await gateway.ask(producer, { policyHash: policy.hash, wait: 'retry', ...options });
+    const [receipt] = await this.receiptsOf(hold.intentId);
+    return { hold, receipt: receipt as Receipt };
+  }
+
+  /** The receipts of an attempt; waits until there is one. */
+  async receiptsOf(intentId: string): Promise<Receipt[]> {
+    let found: Receipt[] = [];
+    await eventually(async () => {
+      found = (await this.platform.readTopic('decisions')).flatMap((record) => {
+        const parsed = parseEvent(record.value as Buffer);
+        return parsed.ok && parsed.event.type === 'receipt.issued' && parsed.event.intentId === intentId
+          ? [parsed.event]
+          : [];
+      });
+      expect(found).not.toEqual([]);
+    });
+    return found;
   }
 
   async stateOf(requestId: string): Promise<string> {

@@ -9,6 +9,7 @@ import { loadPolicy } from '#libs/policy/load-policy.js';
 import type { Policy } from '#libs/policy/policy.js';
 import { startTokenIssuer } from '#libs/testing/token-issuer.js';
 import type { ApprovalsConfig } from '../config.js';
+import type { ReviewerNotifier } from '../notify/reviewer-notifier.js';
 import { startApprovals, type Approvals } from '../start-approvals.js';
 import { newSigningKey, SampleGateway } from './sample-gateway.js';
 import { PEOPLE, person, type SamplePerson } from './sample-people.js';
@@ -34,6 +35,7 @@ rules:
 export interface Answer {
   readonly status: number;
   readonly type: string | null;
+  readonly etag: string | null;
   // Whatever JSON came back.
   // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly body: any;
@@ -63,7 +65,17 @@ export interface TestApprovals {
 
 export const policyOf = (text: string): Policy => loadPolicy({ text, file: 'test' });
 
-export async function testApprovals(platform: TestPlatform): Promise<TestApprovals> {
+export interface TestOptions {
+  readonly policy?: string;
+  readonly clock?: Clock;
+  readonly notifiers?: readonly ReviewerNotifier[];
+  readonly maxNotified?: number;
+}
+
+export async function testApprovals(
+  platform: TestPlatform,
+  options: TestOptions = {},
+): Promise<TestApprovals> {
   const folder = await mkdtemp(path.join(tmpdir(), 'countersign-approvals-'));
   const directoryFile = path.join(folder, 'directory.json');
   const writeDirectory = (people: readonly SamplePerson[]): Promise<void> =>
@@ -85,8 +97,12 @@ export async function testApprovals(platform: TestPlatform): Promise<TestApprova
     directoryFile,
     policy: undefined,
     reviewers: 'dba',
+    maxNotified: options.maxNotified ?? 50,
   };
-  const startAnother: TestApprovals['startAnother'] = ({ policy = POLICY, clock = systemClock } = {}) =>
+  const startAnother: TestApprovals['startAnother'] = ({
+    policy = options.policy ?? POLICY,
+    clock = options.clock ?? systemClock,
+  } = {}) =>
     startApprovals(config, {
       eventLog: platform.eventLog,
       policy: policyOf(policy),
@@ -94,6 +110,7 @@ export async function testApprovals(platform: TestPlatform): Promise<TestApprova
       clock,
       newId,
       logger: silent,
+      notifiers: options.notifiers ?? [],
       onFatal: (error) => {
         throw error;
       },
@@ -127,14 +144,20 @@ export async function testApprovals(platform: TestPlatform): Promise<TestApprova
     });
     const text = await response.text();
     const type = response.headers.get('content-type');
-    return { status: response.status, type, body: type?.includes('json') === true ? JSON.parse(text) : text };
+    const etag = response.headers.get('etag');
+    return {
+      status: response.status,
+      type,
+      etag,
+      body: type?.includes('json') === true ? JSON.parse(text) : text,
+    };
   };
   return {
     approvals,
     gateway,
     producer,
     decisionKey,
-    policy: policyOf(POLICY),
+    policy: policyOf(options.policy ?? POLICY),
     call,
     vote: (as, requestId, decision, more = decision === 'deny' ? { reason: 'too risky' } : {}) =>
       call(as, 'POST', `/v1/requests/${requestId}/votes`, { decision, ...more }),

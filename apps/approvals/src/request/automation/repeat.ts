@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** A task that runs again and again until it is stopped. */
 export interface Repeated {
+  /** Runs the task at once, or once more where it is running. */
+  wake(): void;
   /** Resolves when the task is not running any more. */
   stop(): Promise<void>;
 }
@@ -14,20 +14,40 @@ export function repeat(
   task: () => Promise<number>,
   options: { readonly retryMs: number; readonly onError: (error: unknown) => void },
 ): Repeated {
-  const stopping = new AbortController();
+  let stopped = false;
+  let woken = false;
+  let endPause: (() => void) | undefined;
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   const loop = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      const pause = await task().catch((error: unknown) => {
+    while (!stopped) {
+      woken = false;
+      let failed = false;
+      const ms = await task().catch((error: unknown) => {
+        failed = true;
         options.onError(error);
         return options.retryMs;
       });
-      await sleep(pause, undefined, { signal: stopping.signal }).catch(() => undefined);
+      if (stopped || (woken && !failed)) continue;
+      await pause(ms);
+      endPause = undefined;
     }
   };
   const running = loop();
   return {
+    wake: () => {
+      woken = true;
+      endPause?.();
+    },
     stop: () => {
-      stopping.abort();
+      stopped = true;
+      endPause?.();
       return running;
     },
   };

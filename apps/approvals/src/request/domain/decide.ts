@@ -1,7 +1,9 @@
 import type { RequestCommand } from './request-command.js';
 import type { RequestEvent } from './request-event.js';
-import type { Request, RequestState } from './request-state.js';
+import { evolve, type Request, type RequestState } from './request-state.js';
 import { hasRunOut } from './deadline.js';
+import { decideNotified, escalate } from './decide-notified.js';
+import { routeEvents } from './decide-route.js';
 import { decideVote } from './decide-vote.js';
 import { accepted, alreadyEnded, refused, type Decided } from './decided.js';
 import { barredBySeparation, isHuman, reviewerGroups, sameActor } from './eligibility.js';
@@ -13,14 +15,19 @@ const MAX_COMMENTS = 200;
  * already had its effect is accepted with no events.
  */
 export function decide(command: RequestCommand, state: RequestState, now: number): Decided {
-  if (command.type === 'open') return open(command, state);
+  if (command.type === 'open') return open(command, state, now);
   if (state === undefined) return refused('unknown-request', 'There is no such request.');
   switch (command.type) {
     case 'route':
-      if (state.needed !== undefined) return refused('already-routed', 'The request has its reviewers.');
-      return state.status === 'pending'
-        ? accepted({ type: 'request.routed', needed: command.needed })
-        : alreadyEnded(state);
+      if (state.route !== undefined) return refused('already-routed', 'The request has its reviewers.');
+      if (state.status !== 'pending') return alreadyEnded(state);
+      return hasRunOut(state, now)
+        ? accepted({ type: 'request.expired' })
+        : accepted(...routeEvents(state, command.plan, now));
+    case 'notify':
+      return decideNotified(command, state, now);
+    case 'escalate':
+      return escalate(command, state, now);
     case 'cast-vote':
       return decideVote(command, state, now);
     case 'comment':
@@ -33,11 +40,13 @@ export function decide(command: RequestCommand, state: RequestState, now: number
       return cancel(command, state);
     case 'consume':
       return consume(command, state);
+    case 'spend':
+      return spend(command, state, now);
   }
 }
 
-function open(command: Extract<RequestCommand, { type: 'open' }>, state: RequestState): Decided {
-  const { requested, needed } = command;
+function open(command: Extract<RequestCommand, { type: 'open' }>, state: RequestState, now: number): Decided {
+  const { requested, plan } = command;
   if (state !== undefined) {
     const same =
       state.intentId === requested.intentId &&
@@ -48,7 +57,10 @@ function open(command: Extract<RequestCommand, { type: 'open' }>, state: Request
       : refused('already-requested', 'Another review was asked under this request id.');
   }
   const opened: RequestEvent = { type: 'request.requested', ...requested };
-  return needed === undefined ? accepted(opened) : accepted(opened, { type: 'request.routed', needed });
+  const after = evolve(undefined, opened, now);
+  return plan === undefined || after === undefined
+    ? accepted(opened)
+    : accepted(opened, ...routeEvents(after, plan, now));
 }
 
 function comment(command: Extract<RequestCommand, { type: 'comment' }>, state: Request): Decided {
@@ -80,6 +92,8 @@ function revoke(command: Extract<RequestCommand, { type: 'revoke' }>, state: Req
 }
 
 function cancel(command: Extract<RequestCommand, { type: 'cancel' }>, state: Request): Decided {
+  // What ends an attempt ends nothing: the request waits for the next one.
+  if (state.wait === 'retry') return accepted();
   if (!fromItsGateway(command, state)) return anotherGateway();
   if (state.status !== 'pending' && state.status !== 'granted') return accepted();
   return command.reason === 'expired'
@@ -92,10 +106,13 @@ function cancel(command: Extract<RequestCommand, { type: 'cancel' }>, state: Req
  * or has run out here in the meantime; without a grant of ours it is a finding.
  */
 function consume(command: Extract<RequestCommand, { type: 'consume' }>, state: Request): Decided {
-  if (!fromItsGateway(command, state)) return anotherGateway();
   const { grant } = state;
+  const retry = state.wait === 'retry';
+  if (retry ? command.gatewayId !== state.gatewayId : !fromItsGateway(command, state))
+    return anotherGateway();
   if (
     grant === undefined ||
+    (retry && state.consumedBy !== command.intentId) ||
     grant.digest !== command.digest ||
     (grant.decisionId !== undefined && grant.decisionId !== command.decisionId)
   ) {
@@ -105,6 +122,20 @@ function consume(command: Extract<RequestCommand, { type: 'consume' }>, state: R
     );
   }
   return state.status === 'consumed' ? accepted() : accepted({ type: 'request.consumed' });
+}
+
+/**
+ * Uses the grant up for one attempt. The write that stores this is the only one that can: of two attempts
+ * at once the later finds the stream ahead of it, and starts over on a request that is consumed. Where
+ * there is nothing to use up, nothing happens: the caller answers by the state.
+ */
+function spend(command: Extract<RequestCommand, { type: 'spend' }>, state: Request, now: number): Decided {
+  if (state.wait !== 'retry' || command.gatewayId !== state.gatewayId || command.digest !== state.digest)
+    return refused('not-the-grant', 'The attempt is not for what this request is about.');
+  if (hasRunOut(state, now)) return accepted({ type: 'request.expired' });
+  return state.status === 'granted'
+    ? accepted({ type: 'request.consumed', intentId: command.intentId })
+    : accepted();
 }
 
 const fromItsGateway = (from: { gatewayId: string; intentId: string }, state: Request): boolean =>

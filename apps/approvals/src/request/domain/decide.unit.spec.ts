@@ -2,7 +2,7 @@ import type { Reviewers } from '#libs/contracts/events/request-events.js';
 import { newId } from '#libs/kernel/uuid.js';
 import { actor, identityOf } from '../../testing/sample-people.js';
 import { decide } from './decide.js';
-import type { RequestCommand } from './request-command.js';
+import type { RequestCommand, ReviewPlan } from './request-command.js';
 import type { RequestEvent, RequestEventOf } from './request-event.js';
 import { evolve, type RequestState } from './request-state.js';
 
@@ -18,6 +18,12 @@ const DBA_AND_SECURITY: Reviewers = [
   { group: 'dba', count: 1 },
   { group: 'security', count: 1 },
 ];
+
+const planOf = (needed: Reviewers): ReviewPlan => ({
+  assessed: undefined,
+  route: { needed },
+  automatic: undefined,
+});
 
 const open = (needed: Reviewers | undefined = ONE_DBA, requester = 'alice'): RequestCommand => ({
   type: 'open',
@@ -43,7 +49,7 @@ const open = (needed: Reviewers | undefined = ONE_DBA, requester = 'alice'): Req
     digest: DIGEST,
     expiresAt: new Date(HOLD_ENDS).toISOString(),
   },
-  needed,
+  plan: needed === undefined ? undefined : planOf(needed),
 });
 
 const vote = (name: string, decision: 'approve' | 'deny' = 'approve', groups?: string[]): RequestCommand => ({
@@ -52,6 +58,8 @@ const vote = (name: string, decision: 'approve' | 'deny' = 'approve', groups?: s
   requesterOwner: undefined,
   decision,
   reason: decision === 'deny' ? 'too risky' : undefined,
+  maxRows: undefined,
+  channel: undefined,
   decisionId: DECISION,
 });
 
@@ -82,7 +90,7 @@ function play(commands: readonly RequestCommand[], now = NOW) {
     if (index > 0) last = decide(command, state, now);
     for (const event of last.events) {
       events.push(event);
-      state = evolve(state, event);
+      state = evolve(state, event, now);
     }
   });
   return {
@@ -181,9 +189,9 @@ describe('a request', () => {
   });
 
   it('waits without a route, and takes no vote then', () => {
-    const unrouted = { ...(open() as Extract<RequestCommand, { type: 'open' }>), needed: undefined };
+    const unrouted = { ...(open() as Extract<RequestCommand, { type: 'open' }>), plan: undefined };
     expect(play([unrouted, vote('bob')]).code).toBe('not-routed');
-    const routed = play([unrouted, { type: 'route', needed: ONE_DBA }, vote('bob')]);
+    const routed = play([unrouted, { type: 'route', plan: planOf(ONE_DBA) }, vote('bob')]);
     expect(routed.state?.status).toBe('granted');
   });
 });

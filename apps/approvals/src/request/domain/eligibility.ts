@@ -35,6 +35,6 @@ export function barredBySeparation(
 /** The groups of the route that somebody may speak for now; none for compliance and for strangers. */
 export function reviewerGroups(request: Request, actor: Actor): string[] {
   const groups = actor.standing?.groups ?? [];
-  if (request.needed === undefined || groups.includes(COMPLIANCE_GROUP)) return [];
-  return eligibleGroups(request.needed, groups);
+  if (request.route === undefined || groups.includes(COMPLIANCE_GROUP)) return [];
+  return [...new Set(request.route.quorums.flatMap((quorum) => eligibleGroups(quorum, groups)))];
 }

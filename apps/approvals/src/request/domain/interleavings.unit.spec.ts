@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { Reviewers } from '#libs/contracts/events/request-events.js';
 import { actor, identityOf, PEOPLE, person } from '../../testing/sample-people.js';
 import { decide } from './decide.js';
-import type { RequestCommand } from './request-command.js';
+import type { RequestCommand, ReviewPlan } from './request-command.js';
 import type { RequestEvent, RequestEventOf } from './request-event.js';
 import { evolve, type RequestState } from './request-state.js';
 
@@ -34,6 +34,11 @@ const needed: fc.Arbitrary<Reviewers> = fc.constantFrom<Reviewers>(
     { group: 'security', count: 2 },
   ],
 );
+const plan: fc.Arbitrary<ReviewPlan> = needed.map((reviewers) => ({
+  assessed: undefined,
+  route: { needed: reviewers },
+  automatic: undefined,
+}));
 /** Mostly the right one, so that stories get somewhere. */
 const mostly = <T>(right: T, wrong: T): fc.Arbitrary<T> =>
   fc.oneof({ weight: 6, arbitrary: fc.constant(right) }, { weight: 1, arbitrary: fc.constant(wrong) });
@@ -45,7 +50,7 @@ const command = (requester: string): fc.Arbitrary<RequestCommand> =>
       weight: 1,
       arbitrary: fc.record({
         type: fc.constant('open' as const),
-        needed: fc.option(needed, { nil: undefined }),
+        plan: fc.option(plan, { nil: undefined }),
         requested: mostly<string>(...DIGESTS).map((digest) => ({
           requester: identityOf(requester),
           target: { name: 'shop', kind: 'postgres' as const, environment: 'production', database: 'shop' },
@@ -58,7 +63,7 @@ const command = (requester: string): fc.Arbitrary<RequestCommand> =>
         })),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ type: fc.constant('route' as const), needed }) },
+    { weight: 2, arbitrary: fc.record({ type: fc.constant('route' as const), plan }) },
     {
       weight: 8,
       arbitrary: fc.record({
@@ -75,6 +80,8 @@ const command = (requester: string): fc.Arbitrary<RequestCommand> =>
           'deny' as const,
         ),
         reason: fc.constantFrom('because', undefined),
+        maxRows: fc.constantFrom(undefined, undefined, 10, 100),
+        channel: fc.constant(undefined),
         decisionId: mostly<string>(...GATEWAYS),
       }),
     },
@@ -138,7 +145,7 @@ function play(steps: readonly { command: RequestCommand; pause: number }[]): Ste
   for (const { command: given, pause } of steps) {
     now += pause;
     for (const event of decide(given, state, now).events) {
-      state = evolve(state, event);
+      state = evolve(state, event, now);
       played.push({ command: given, now, event });
     }
   }

@@ -1,4 +1,4 @@
-import type { Reviewers } from '#libs/contracts/events/request-events.js';
+import type { Approvable } from '#libs/contracts/events/request-events.js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { RequestEventOf } from './request-event.js';
 
@@ -16,16 +16,52 @@ export interface Actor {
   readonly standing: Standing | undefined;
 }
 
+/** What the policy says of a request: who must sign, and what risk decides by itself. */
+export interface ReviewPlan {
+  /** undefined where the policy has no risk rules. */
+  readonly assessed: Omit<RequestEventOf<'request.risk-assessed'>, 'type'> | undefined;
+  readonly route: Omit<RequestEventOf<'request.routed'>, 'type'>;
+  readonly automatic: AutomaticDecision | undefined;
+}
+
+export type AutomaticDecision =
+  | {
+      readonly verdict: 'refuse';
+      readonly rule: string;
+      readonly reason: string;
+      readonly approvable: Approvable | undefined;
+    }
+  /** The id is that of the decision that is signed. */
+  | { readonly verdict: 'grant'; readonly rule: string; readonly decisionId: string };
+
 export interface OpenRequest {
   readonly type: 'open';
   readonly requested: Omit<RequestEventOf<'request.requested'>, 'type'>;
   /** undefined: the policy version that judged is not known yet; the request waits without a route. */
-  readonly needed: Reviewers | undefined;
+  readonly plan: ReviewPlan | undefined;
 }
 
 export interface RouteRequest {
   readonly type: 'route';
-  readonly needed: Reviewers;
+  readonly plan: ReviewPlan;
+}
+
+/** Who may decide now, as the directory lists them, is told. */
+export interface NotifyReviewers {
+  readonly type: 'notify';
+  readonly step: RequestEventOf<'request.reviewer-notified'>['step'];
+  readonly groups: readonly string[];
+  /** By name, eligible ones only. */
+  readonly people: readonly string[];
+  /** The most people that are told one by one. */
+  readonly limit: number;
+}
+
+/** Nobody decided in time; whether it is time is judged from `now`. */
+export interface EscalateRequest {
+  readonly type: 'escalate';
+  readonly people: readonly string[];
+  readonly limit: number;
 }
 
 export interface CastVote {
@@ -35,6 +71,10 @@ export interface CastVote {
   readonly requesterOwner: string | undefined;
   readonly decision: 'approve' | 'deny';
   readonly reason: string | undefined;
+  /** Approves for so many rows at most. */
+  readonly maxRows: number | undefined;
+  /** The way it came: `api`, `cli`, `slack`. */
+  readonly channel: string | undefined;
   /** The id of the decision that is signed if this vote completes the quorum. */
   readonly decisionId: string;
 }
@@ -73,12 +113,23 @@ export interface ConsumeGrant {
   readonly digest: string;
 }
 
+/** The same statement was sent again, as a new attempt, by a client that did not wait. */
+export interface SpendGrant {
+  readonly type: 'spend';
+  readonly gatewayId: string;
+  readonly intentId: string;
+  readonly digest: string;
+}
+
 export type RequestCommand =
   | OpenRequest
   | RouteRequest
+  | NotifyReviewers
+  | EscalateRequest
   | CastVote
   | Comment
   | RevokeGrant
   | ExpireRequest
   | CancelRequest
-  | ConsumeGrant;
+  | ConsumeGrant
+  | SpendGrant;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requestStatuses } from '../domain/request-state.js';
+import { requestSchemas } from './openapi-request-schemas.js';
 import { commentBodySchema, revokeBodySchema, voteBodySchema } from './request-bodies.js';
 
 const jsonSchema = (schema: z.ZodType): object => {
@@ -13,8 +14,11 @@ const problem = (description: string): object => ({
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 });
 
+const etag = { ETag: { description: 'Another one after each change', schema: { type: 'string' } } };
+
 const answer = (description: string, schema: string): object => ({
   description,
+  ...(schema === 'Request' ? { headers: etag } : {}),
   content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } },
 });
 
@@ -45,17 +49,32 @@ const query = (name: string, description: string, schema: object): object => ({
   schema,
 });
 
-const command = (summary: string, body: object, required: boolean) => ({
+const ifMatch = {
+  name: 'If-Match',
+  in: 'header',
+  description:
+    'The ETag one has seen: the vote counts only where nothing has changed since. May be left out.',
+  schema: { type: 'string', maxLength: 200 },
+};
+
+const command = (
+  summary: string,
+  body: object,
+  required: boolean,
+  more: object = {},
+  headers: object[] = [],
+) => ({
   post: {
     summary,
-    parameters: [id, idempotencyKey],
+    parameters: [id, idempotencyKey, ...headers],
     requestBody: { required, content: { 'application/json': { schema: body } } },
     responses: {
       '200': answer('The request afterwards', 'Request'),
       '400': problem('The body is not valid, or a denial has no reason'),
       '409': problem('The request has ended, is decided, or the vote was cast before; `code` says which'),
-      '422': problem('The Idempotency-Key was used for something else, or maxRows was given'),
+      '422': problem('The Idempotency-Key was used for something else'),
       ...refusals,
+      ...more,
     },
   },
 });
@@ -63,6 +82,21 @@ const command = (summary: string, body: object, required: boolean) => ({
 const open = (summary: string) => ({
   get: { summary, security: [], responses: { '200': { description: 'As it says' } } },
 });
+
+const waited = {
+  description: 'The request as it is then, or when time was up; or the events of the request',
+  headers: etag,
+  content: {
+    'application/json': { schema: { $ref: '#/components/schemas/Request' } },
+    'text/event-stream': {
+      schema: {
+        type: 'string',
+        description:
+          'Events with their type as `event`, and as `id` the version after them; `outcome` when the statement has ended.',
+      },
+    },
+  },
+};
 
 const state = { type: 'string', enum: [...requestStatuses] };
 
@@ -97,22 +131,51 @@ export const openApiDocument: {
         responses: { '200': answer('The request', 'Request'), ...refusals },
       },
     },
+    '/v1/requests/{id}/explanation': {
+      get: {
+        summary:
+          'Why it is where it is: the inputs of the risk assessment, and the assessment made again from them',
+        parameters: [id],
+        responses: { '200': answer('The explanation', 'Explanation'), ...refusals },
+      },
+    },
     '/v1/requests/{id}/wait': {
       get: {
-        summary: 'Waits until the state of a request is another one',
+        summary: 'Waits until a request has changed; as text/event-stream, tells each change',
         parameters: [
           id,
-          query('after', 'The state one has seen last', { ...state, default: 'pending' }),
+          query('after', 'The state, or the version, one has seen last', {
+            oneOf: [state, { type: 'integer', minimum: 0 }],
+            default: 'pending',
+          }),
+          {
+            name: 'Last-Event-ID',
+            in: 'header',
+            description: 'Where a stream goes on: the id of the last event one has seen',
+            schema: { type: 'string' },
+          },
           query('timeout', 'Seconds', { type: 'integer', minimum: 0, maximum: 60, default: 30 }),
         ],
         responses: {
-          '200': answer('The request as it is then, or when time was up', 'Request'),
+          '200': waited,
+          '204': { description: 'A stream that has ended: nothing will follow what one has seen' },
           '503': problem('Too many are waiting'),
           ...refusals,
         },
       },
     },
-    '/v1/requests/{id}/votes': command('Casts a vote', jsonSchema(voteBodySchema), true),
+    '/v1/requests/{id}/votes': command(
+      'Casts a vote',
+      jsonSchema(voteBodySchema),
+      true,
+      {
+        '412': problem('The request has changed since the ETag in If-Match'),
+        '422': problem(
+          'A ceiling on rows cannot be kept, or the Idempotency-Key was used for something else',
+        ),
+      },
+      [ifMatch],
+    ),
     '/v1/requests/{id}/comments': command('Comments on a request', jsonSchema(commentBodySchema), true),
     '/v1/requests/{id}/revoke': command(
       'Revokes a grant that was not used yet; best effort, because the signed decision is on its way',
@@ -127,62 +190,7 @@ export const openApiDocument: {
   components: {
     securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
     schemas: {
-      Request: {
-        type: 'object',
-        required: ['id', 'state', 'requester', 'target', 'statement', 'rule', 'needed', 'votes'],
-        properties: {
-          id: { type: 'string', format: 'uuid' },
-          state,
-          requester: { type: 'string' },
-          target: { type: 'string' },
-          statement: {
-            type: 'object',
-            required: ['text', 'sha256'],
-            properties: {
-              text: { type: 'string' },
-              sha256: { type: 'string' },
-              truncated: { type: 'boolean', description: 'In lists only: the text is cut here' },
-            },
-          },
-          rule: { type: 'string' },
-          needed: {
-            type: ['integer', 'null'],
-            description: 'How many distinct people must approve; null until the request is routed',
-          },
-          reviewers: {
-            type: 'array',
-            items: {
-              type: 'object',
-              properties: { group: { type: 'string' }, count: { type: 'integer' } },
-            },
-          },
-          votes: {
-            type: 'array',
-            items: {
-              type: 'object',
-              properties: {
-                voter: { type: 'string' },
-                group: { type: 'string' },
-                decision: { type: 'string', enum: ['approve', 'deny'] },
-                reason: { type: 'string' },
-                time: { type: 'string', format: 'date-time' },
-              },
-            },
-          },
-          digest: { type: 'string', description: 'SHA-256 of all that the approval binds' },
-          createdAt: { type: 'string', format: 'date-time' },
-          expiresAt: { type: 'string', format: 'date-time' },
-          outcome: { type: 'string' },
-        },
-      },
-      RequestPage: {
-        type: 'object',
-        required: ['requests', 'next'],
-        properties: {
-          requests: { type: 'array', items: { $ref: '#/components/schemas/Request' } },
-          next: { type: ['string', 'null'] },
-        },
-      },
+      ...requestSchemas,
       Problem: {
         type: 'object',
         required: ['type', 'title', 'status'],

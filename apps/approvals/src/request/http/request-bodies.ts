@@ -30,8 +30,16 @@ export const listQuerySchema = z.strictObject({
 });
 
 export const waitQuerySchema = z.strictObject({
-  /** Answers as soon as the state is another one. */
-  after: z.enum(requestStatuses).default('pending'),
+  /** Answers as soon as the state is another one, or the version is above this number. */
+  after: z
+    .union([
+      z.enum(requestStatuses),
+      z
+        .string()
+        .regex(/^[0-9]{1,9}$/)
+        .transform(Number),
+    ])
+    .default('pending'),
   /** Seconds; then it answers with the state as it is. */
   timeout: z
     .string()

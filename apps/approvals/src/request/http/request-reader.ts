@@ -44,10 +44,6 @@ export class RequestReader {
     };
   }
 
-  async show(identity: Identity, id: string): Promise<object> {
-    return this.document(await this.visible(identity, id));
-  }
-
   async document(request: FoundRequest): Promise<object> {
     const { id } = request.view;
     return wholeRequest(request, (await findBindings(this.pool, [id])).get(id));

@@ -1,12 +1,25 @@
-import { Body, Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { CommandBus, type Command } from '@nestjs/cqrs';
 import type { Authenticated } from '#libs/http/bearer.guard.js';
-import { ProblemException } from '#libs/http/problem.js';
 import { isUuid } from '#libs/kernel/uuid.js';
+import type { FoundRequest } from '../read/request-queries.js';
 import { CastVoteCommand } from '../write/cast-vote/cast-vote.command.js';
 import { CommentOnRequestCommand } from '../write/comment-on-request/comment-on-request.command.js';
 import type { Executed } from '../write/request-executor.js';
 import { RevokeGrantCommand } from '../write/revoke-grant/revoke-grant.command.js';
+import { etagOf, versionOf } from './etag.js';
 import { problemOf, unknownRequest } from './refusal-problem.js';
 import {
   commentBodySchema,
@@ -17,6 +30,10 @@ import {
   voteBodySchema,
 } from './request-bodies.js';
 import { RequestReader } from './request-reader.js';
+
+interface Reply {
+  header(name: string, value: string): unknown;
+}
 
 /** What people and programs do with requests. Who they are comes from the token alone. */
 @Controller('v1/requests')
@@ -32,8 +49,12 @@ export class RequestsController {
   }
 
   @Get(':id')
-  show(@Req() { identity }: Authenticated, @Param('id') id: string): Promise<object> {
-    return this.reader.show(identity, requestId(id));
+  async show(
+    @Req() { identity }: Authenticated,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: Reply,
+  ): Promise<object> {
+    return this.answer(reply, await this.reader.visible(identity, requestId(id)));
   }
 
   @Post(':id/votes')
@@ -42,23 +63,28 @@ export class RequestsController {
     @Req() { identity }: Authenticated,
     @Param('id') id: string,
     @Body() body: unknown,
+    @Res({ passthrough: true }) reply: Reply,
     @Headers('idempotency-key') key?: string,
+    @Headers('if-match') ifMatch?: string,
+    @Headers('user-agent') agent?: string,
   ): Promise<object> {
     const { decision, reason, maxRows } = read(voteBodySchema, body);
     if (decision === 'deny' && (reason === undefined || reason.trim() === ''))
       throw problemOf({ code: 'reason-required', message: 'A denial needs a reason.' });
-    if (maxRows !== undefined) {
-      throw new ProblemException(
-        'max-rows-unsupported',
-        422,
-        'Row ceilings are not available yet',
-        'This version of the gateway cannot hold an approval to a number of rows: vote without maxRows.',
-        { code: 'max-rows-unsupported' },
-      );
-    }
-    const command = new CastVoteCommand(requestId(id), identity, decision, reason, keyOf(key));
-    await this.dispatch(command);
-    return this.reader.show(identity, command.requestId);
+    const voted = requestId(id);
+    await this.dispatch(
+      new CastVoteCommand({
+        requestId: voted,
+        voter: identity,
+        decision,
+        reason,
+        maxRows: decision === 'approve' ? maxRows : undefined,
+        channel: channelOf(agent),
+        key: keyOf(key),
+        expectedVersion: versionOf(ifMatch),
+      }),
+    );
+    return this.answer(reply, await this.reader.visible(identity, voted));
   }
 
   @Post(':id/comments')
@@ -67,11 +93,12 @@ export class RequestsController {
     @Req() { identity }: Authenticated,
     @Param('id') id: string,
     @Body() body: unknown,
+    @Res({ passthrough: true }) reply: Reply,
     @Headers('idempotency-key') key?: string,
   ): Promise<object> {
     const { text } = read(commentBodySchema, body);
     await this.dispatch(new CommentOnRequestCommand(requestId(id), identity, text, keyOf(key)));
-    return this.reader.show(identity, id);
+    return this.answer(reply, await this.reader.visible(identity, id));
   }
 
   @Post(':id/revoke')
@@ -80,11 +107,17 @@ export class RequestsController {
     @Req() { identity }: Authenticated,
     @Param('id') id: string,
     @Body() body: unknown,
+    @Res({ passthrough: true }) reply: Reply,
     @Headers('idempotency-key') key?: string,
   ): Promise<object> {
     const { reason } = read(revokeBodySchema, body ?? {});
     await this.dispatch(new RevokeGrantCommand(requestId(id), identity, reason, keyOf(key)));
-    return this.reader.show(identity, id);
+    return this.answer(reply, await this.reader.visible(identity, id));
+  }
+
+  private answer(reply: Reply, request: FoundRequest): Promise<object> {
+    reply.header('etag', etagOf(request));
+    return this.reader.document(request);
   }
 
   private async dispatch(command: Command<Executed>): Promise<void> {
@@ -97,6 +130,10 @@ function requestId(id: string): string {
   if (!isUuid(id)) throw unknownRequest();
   return id;
 }
+
+/** What the client says it is; only for the record. */
+const channelOf = (agent: string | undefined): string =>
+  agent?.startsWith('countersign-cli') === true ? 'cli' : 'api';
 
 const keyOf = (header: string | undefined): string | undefined =>
   header === undefined ? undefined : read(idempotencyKeySchema, header);

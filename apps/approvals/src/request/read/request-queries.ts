@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bindingSchema, type Binding } from '#libs/contracts/binding.js';
 import { CodedError } from '#libs/kernel/coded-error.js';
 import { sql, type CommonQueryMethods } from '#libs/postgres/pool.js';
+import { eligibleGroups } from '../domain/quorum.js';
 import type { RequestStatus } from '../domain/request-state.js';
 import type { RequestView } from './request-view.js';
 import type { Viewer } from './viewer.js';
@@ -12,6 +13,8 @@ export interface FoundRequest {
   readonly outcome: string | undefined;
   /** Grows with every event of the request. */
   readonly version: number;
+  /** Grows with every event of the request and with its outcome. */
+  readonly revision: bigint;
   readonly ordinal: bigint;
 }
 
@@ -19,6 +22,7 @@ const rowSchema = z.object({
   view: z.string(),
   outcome: z.string().nullable(),
   version: z.number(),
+  revision: z.bigint(),
   ordinal: z.bigint(),
 });
 
@@ -26,6 +30,7 @@ const found = (row: z.output<typeof rowSchema>): FoundRequest => ({
   view: JSON.parse(row.view) as RequestView,
   outcome: row.outcome ?? undefined,
   version: row.version,
+  revision: row.revision,
   ordinal: row.ordinal,
 });
 
@@ -33,14 +38,17 @@ const found = (row: z.output<typeof rowSchema>): FoundRequest => ({
 export const maySee = (viewer: Viewer, view: RequestView): boolean =>
   viewer.seesAll ||
   view.requester === viewer.name ||
-  (view.onBehalfOf !== viewer.name && view.reviewers.some(({ group }) => viewer.groups.includes(group)));
+  (view.onBehalfOf !== viewer.name &&
+    [view.reviewers, ...(view.escalatedTo ?? [])].some(
+      (quorum) => eligibleGroups(quorum, viewer.groups).length > 0,
+    ));
 
 export async function findRequest(
   connection: CommonQueryMethods,
   id: string,
 ): Promise<FoundRequest | undefined> {
   const row = await connection.maybeOne(sql.type(rowSchema)`
-    SELECT view, outcome, version, ordinal FROM approvals.requests WHERE id = ${id}`);
+    SELECT view, outcome, version, revision, ordinal FROM approvals.requests WHERE id = ${id}`);
   return row === null ? undefined : found(row);
 }
 
@@ -58,7 +66,7 @@ export async function listRequests(
   page: Page,
 ): Promise<FoundRequest[]> {
   const rows = await connection.any(sql.type(rowSchema)`
-    SELECT view, outcome, version, ordinal FROM approvals.requests
+    SELECT view, outcome, version, revision, ordinal FROM approvals.requests
     WHERE (${page.state ?? null}::text IS NULL OR state = ${page.state ?? null})
       AND (${page.before ?? null}::int8 IS NULL OR ordinal < ${page.before ?? null})
       AND (${viewer.seesAll} OR requester = ${viewer.name}

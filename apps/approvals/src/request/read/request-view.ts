@@ -1,5 +1,10 @@
+import type { DecisionWindow, Reviewers } from '#libs/contracts/events/request-events.js';
+import type { Signals } from '#libs/contracts/events/signals.js';
 import type { StoredEvent } from '../../event-store/load-stream.js';
+import { signatures } from '../domain/quorum.js';
+import type { RequestEventOf } from '../domain/request-event.js';
 import type { RequestStatus } from '../domain/request-state.js';
+import { refusalOf, type RefusalView } from './request-refusal.js';
 
 /** A request as the API shows it, without what comes from its binding. Stored as JSON beside its columns. */
 export interface RequestView {
@@ -27,7 +32,26 @@ export interface RequestView {
   readonly policyHash: string;
   /** How many distinct people must approve; null until the request is routed. */
   readonly needed: number | null;
-  readonly reviewers: readonly { readonly group: string; readonly count: number }[];
+  readonly reviewers: Reviewers;
+  /** `retry`: the client does not wait; it sends the statement again after the approval. */
+  readonly wait: 'hold' | 'retry';
+  readonly signals?: Signals;
+  readonly risk?: Pick<RequestEventOf<'request.risk-assessed'>, 'score' | 'level' | 'reasons' | 'actions'>;
+  readonly order?: 'parallel' | 'sequential';
+  readonly windows?: readonly DecisionWindow[];
+  /** Who may sign instead of `reviewers`, since nobody decided in time. */
+  readonly escalatedTo?: readonly Reviewers[];
+  /** Who was told, and how many people could decide then. */
+  readonly notified?: readonly NotifiedView[];
+  readonly reminders?: number;
+  /** The lowest ceiling on rows that an approval named. */
+  readonly maxRows?: number;
+  /** Present where the policy decided and no person did. */
+  readonly automatic?: { readonly rule: string };
+  /** Present when the statement may not run: why, for programs, and what would be approvable. */
+  readonly refusal?: RefusalView;
+  /** The attempt that used the grant up, where the statement is sent again. */
+  readonly consumedBy?: string;
   readonly votes: readonly VoteView[];
   readonly refusedVotes: readonly { voter: string; decision: string; why: string; time: string }[];
   readonly comments: readonly { author: string; text: string; time: string }[];
@@ -47,11 +71,22 @@ export interface RequestView {
   readonly revokedBy?: string;
 }
 
+export interface NotifiedView {
+  readonly step: RequestEventOf<'request.reviewer-notified'>['step'];
+  readonly groups: readonly string[];
+  readonly count: number;
+  /** Empty where they were too many to be told one by one. */
+  readonly people: readonly string[];
+  readonly time: string;
+}
+
 export interface VoteView {
   readonly voter: string;
   readonly group: string;
   readonly decision: 'approve' | 'deny';
   readonly reason?: string;
+  readonly maxRows?: number;
+  readonly channel?: string;
   readonly time: string;
 }
 
@@ -59,21 +94,46 @@ export interface VoteView {
 export function projectRequest(view: RequestView | undefined, event: StoredEvent): RequestView {
   if (event.type === 'request.requested') return opened(event);
   if (view === undefined) throw new Error(`${event.type} before request.requested`);
+  const refusal = refusalOf(view.rule, event);
+  const next = projected(view, event);
+  return refusal === undefined ? next : { ...next, refusal };
+}
+
+function projected(
+  view: RequestView,
+  event: Exclude<StoredEvent, { type: 'request.requested' }>,
+): RequestView {
   const { time } = event;
   switch (event.type) {
     case 'request.routed':
       return {
         ...view,
         reviewers: event.needed,
-        needed: event.needed.reduce((sum, place) => sum + place.count, 0),
+        needed: signatures(event.needed),
+        ...(event.order === undefined ? {} : { order: event.order }),
+        ...(event.windows === undefined ? {} : { windows: event.windows }),
       };
+    case 'request.risk-assessed': {
+      const { score, level, reasons, actions } = event;
+      return { ...view, risk: { score, level, reasons, actions } };
+    }
+    case 'request.reviewer-notified': {
+      const { step, groups, count, people } = event;
+      return { ...view, notified: [...(view.notified ?? []), { step, groups, count, people, time }] };
+    }
+    case 'request.escalated':
+      return { ...view, escalatedTo: [...(view.escalatedTo ?? []), event.needed] };
+    case 'request.reminded':
+      return { ...view, reminders: event.number };
     case 'request.vote-cast': {
-      const { group, decision, reason } = event;
+      const { group, decision, reason, maxRows, channel } = event;
       const vote = {
         voter: event.voter.name,
         group,
         decision,
         ...(reason === undefined ? {} : { reason }),
+        ...(maxRows === undefined ? {} : { maxRows }),
+        ...(channel === undefined ? {} : { channel }),
         time,
       };
       return { ...view, votes: [...view.votes, vote] };
@@ -95,6 +155,8 @@ export function projectRequest(view: RequestView | undefined, event: StoredEvent
         decidedAt: time,
         grantExpiresAt: event.grantExpiresAt,
         ...(event.decisionId === undefined ? {} : { decisionId: event.decisionId }),
+        ...(event.maxRows === undefined ? {} : { maxRows: event.maxRows }),
+        ...(event.automatic === undefined ? {} : { automatic: event.automatic }),
       };
     case 'request.refused':
       return {
@@ -104,13 +166,19 @@ export function projectRequest(view: RequestView | undefined, event: StoredEvent
         decidedAt: time,
         endedAt: time,
         endReason: event.reason,
+        ...(event.automatic === undefined ? {} : { automatic: event.automatic }),
       };
     case 'request.expired':
       return { ...view, state: 'expired', endedAt: time };
     case 'request.cancelled':
       return { ...view, state: 'cancelled', endedAt: time, endReason: event.reason };
     case 'request.consumed':
-      return { ...view, state: 'consumed', endedAt: time };
+      return {
+        ...view,
+        state: 'consumed',
+        endedAt: time,
+        ...(event.intentId === undefined ? {} : { consumedBy: event.intentId }),
+      };
     case 'request.revoked':
       return {
         ...view,
@@ -150,6 +218,8 @@ function opened(event: Extract<StoredEvent, { type: 'request.requested' }>): Req
     policyHash: verdict.policyHash,
     needed: null,
     reviewers: [],
+    wait: event.wait ?? 'hold',
+    ...(event.signals === undefined ? {} : { signals: event.signals }),
     votes: [],
     refusedVotes: [],
     comments: [],

@@ -23,6 +23,11 @@ export type Executed = { readonly ok: true } | { readonly ok: false; readonly re
  */
 const MAX_ATTEMPTS = 20;
 
+const STALE: Refusal = {
+  code: 'stale',
+  message: 'The request has changed since you saw it: look at it again before you decide.',
+};
+
 /** Runs transactions on requests. Keeps no state of its own between two of them. */
 export class RequestExecutor {
   constructor(
@@ -31,8 +36,17 @@ export class RequestExecutor {
     private readonly committed: Committed,
   ) {}
 
-  /** Carries one command out. Safe to repeat with the same client key. */
-  execute(requestId: string, command: RequestCommand, cause: Cause, key?: ClientKey): Promise<Executed> {
+  /**
+   * Carries one command out. Safe to repeat with the same client key. Refused as `stale` where
+   * `expectedVersion` is given and the request has another by now.
+   */
+  execute(
+    requestId: string,
+    command: RequestCommand,
+    cause: Cause,
+    key?: ClientKey,
+    expectedVersion?: number,
+  ): Promise<Executed> {
     return this.transact(async (unit, tx): Promise<Executed> => {
       if (key !== undefined) {
         const earlier = await findEarlier(tx, key);
@@ -40,6 +54,8 @@ export class RequestExecutor {
         if (earlier.kind === 'same')
           return earlier.refusal === undefined ? { ok: true } : { ok: false, refusal: earlier.refusal };
       }
+      if (expectedVersion !== undefined && ![0, expectedVersion].includes(await unit.versionOf(requestId)))
+        return { ok: false, refusal: STALE };
       const decided = await unit.apply(requestId, command, cause);
       const refusal = decided.ok ? undefined : decided.refusal;
       if (key !== undefined && (decided.ok || (!key.derived && decided.events.length > 0)))

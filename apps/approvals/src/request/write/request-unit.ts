@@ -6,12 +6,14 @@ import type { DatabaseTransactionConnection } from '#libs/postgres/pool.js';
 import { appendEvents } from '../../event-store/append-events.js';
 import type { EventDraft } from '../../event-store/event-draft.js';
 import { loadStream, type StoredEvent } from '../../event-store/load-stream.js';
+import { noteChanges } from '../../notify/note-changes.js';
 import { decisionDraft } from '../../signing/decision-draft.js';
 import { decide } from '../domain/decide.js';
 import type { Decided } from '../domain/decided.js';
 import type { RequestCommand } from '../domain/request-command.js';
 import type { RequestEvent } from '../domain/request-event.js';
 import { evolve, type RequestState } from '../domain/request-state.js';
+import { replay } from './replay.js';
 import { saveRequest } from './save-request.js';
 
 export interface UnitDependencies {
@@ -19,6 +21,8 @@ export interface UnitDependencies {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly signingKey: SigningKey;
+  /** The ways of telling people that learn of every change (approvals.notices). */
+  readonly notifiers?: readonly string[];
 }
 
 /** Who and what led to a command. */
@@ -57,6 +61,11 @@ export class RequestUnit {
     return (await this.load(requestId)).state;
   }
 
+  /** How many events the request has, those queued here included. */
+  async versionOf(requestId: string): Promise<number> {
+    return (await this.load(requestId)).version;
+  }
+
   /** Judges a command and queues what follows from it: the aggregate's events and signed decisions. */
   async apply(requestId: string, command: RequestCommand, cause: Cause): Promise<Decided> {
     const loaded = await this.load(requestId);
@@ -87,6 +96,7 @@ export class RequestUnit {
     }
     for (const loaded of this.streams.values()) if (loaded.changed) await saveRequest(this.tx, loaded.stored);
     for (const write of this.writes) await write();
+    await noteChanges(this.tx, this.dependencies.notifiers ?? [], [...this.streams.keys()]);
     return events;
   }
 
@@ -95,7 +105,7 @@ export class RequestUnit {
     if (known !== undefined) return known;
     const stored = await loadStream(this.tx, requestId);
     const loaded: Loaded = {
-      state: stored.reduce<RequestState>(evolve, undefined),
+      state: replay(stored),
       version: stored.length,
       sessionId: stored[0]?.sessionId,
       stored,
@@ -118,7 +128,7 @@ export class RequestUnit {
     loaded.changed = true;
     loaded.sessionId ??= cause.sessionId;
     const before = loaded.state;
-    loaded.state = evolve(before, event);
+    loaded.state = evolve(before, event, now);
     this.drafts.push({
       id,
       type,

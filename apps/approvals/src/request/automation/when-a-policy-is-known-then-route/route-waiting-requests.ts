@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Logger } from '#libs/observability/logger.js';
 import { sql, type DatabasePool } from '#libs/postgres/pool.js';
-import type { PolicyShelf } from '../../../policy/policy-shelf.js';
+import { loadStream } from '../../../event-store/load-stream.js';
+import type { ReviewPlanner } from '../../../routing/review-planner.js';
 import type { RequestExecutor } from '../../write/request-executor.js';
 
 /**
@@ -12,22 +13,23 @@ import type { RequestExecutor } from '../../write/request-executor.js';
 export async function routeWaitingRequests(
   pool: DatabasePool,
   executor: RequestExecutor,
-  shelf: PolicyShelf,
+  planner: ReviewPlanner,
   logger: Logger,
   reported: Set<string>,
 ): Promise<void> {
-  const rows = await pool.any(
-    sql.type(z.object({ id: z.string(), policy_hash: z.string(), rule: z.string() }))`
-    SELECT id::text, policy_hash, rule FROM approvals.requests AS request
+  const rows = await pool.any(sql.type(z.object({ id: z.string() }))`
+    SELECT id::text FROM approvals.requests AS request
     WHERE NOT routed AND state = 'pending'
       AND EXISTS (SELECT 1 FROM approvals.publications AS known WHERE known.hash = request.policy_hash)
-    ORDER BY ordinal LIMIT 100`,
-  );
-  for (const { id, policy_hash: policyHash, rule } of rows) {
-    const route = await shelf.routeOf(policyHash, rule);
-    if (route.kind === 'reviewers') await executor.execute(id, { type: 'route', needed: route.needed }, {});
+    ORDER BY ordinal LIMIT 100`);
+  for (const { id } of rows) {
+    const [requested] = await loadStream(pool, id);
+    if (requested?.type !== 'request.requested') continue;
+    const planned = await planner.plan(requested);
+    if (planned.kind === 'plan') await executor.execute(id, { type: 'route', plan: planned.plan }, {});
     else if (!reported.has(id)) {
       reported.add(id);
+      const { rule, policyHash } = requested.verdict;
       logger.error({ requestId: id, policyHash, rule }, 'a waiting request names a rule its policy lacks');
     }
   }

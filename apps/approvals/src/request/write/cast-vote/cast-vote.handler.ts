@@ -19,8 +19,8 @@ export class CastVoteHandler implements ICommandHandler<CastVoteCommand> {
     @Inject(NEW_ID) private readonly newId: () => string,
   ) {}
 
-  async execute(command: CastVoteCommand): Promise<Executed> {
-    const { requestId, voter, decision, reason } = command;
+  async execute({ vote }: CastVoteCommand): Promise<Executed> {
+    const { requestId, voter, decision, reason, maxRows, channel, expectedVersion } = vote;
     const request = await findRequest(this.pool, requestId);
     const requester = request === undefined ? undefined : await this.directory.find(request.view.requester);
     // The vote, what it completes, then the decision that follows from it.
@@ -34,10 +34,19 @@ export class CastVoteHandler implements ICommandHandler<CastVoteCommand> {
         requesterOwner: requester?.owner,
         decision,
         reason,
+        maxRows,
+        channel,
         decisionId,
       },
       { identity: voter, eventIds },
-      clientKey(voter.name, command.key, ['vote', requestId, decision, reason ?? null]),
+      clientKey(voter.name, vote.key, [
+        'vote',
+        requestId,
+        decision,
+        reason ?? null,
+        ...(maxRows === undefined ? [] : [maxRows]),
+      ]),
+      expectedVersion,
     );
   }
 }

@@ -33,6 +33,7 @@ describe('a held statement', () => {
 
   it('approved gets a decision on the log that verifies and carries the digest computed here', async () => {
     const hold = await scenario.held();
+    await scenario.untilSent(hold.requestId, 'request.reviewer-notified');
     const { status, body } = await scenario.service.vote('bob', hold.requestId, 'approve', {
       reason: 'looks right',
     });
@@ -56,6 +57,7 @@ describe('a held statement', () => {
     expect(await scenario.typesOf(hold.requestId)).toEqual([
       'request.requested',
       'request.routed',
+      'request.reviewer-notified',
       'request.vote-cast',
       'request.granted',
     ]);
@@ -89,21 +91,42 @@ describe('a held statement', () => {
     });
   });
 
-  it('needs a reason to be denied, and takes no row ceiling yet', async () => {
+  it('needs a reason to be denied, and a decision that exists', async () => {
     const { requestId } = await scenario.held();
     expect(await scenario.service.vote('bob', requestId, 'deny', {})).toMatchObject({
       status: 400,
       body: { code: 'reason-required' },
-    });
-    expect(await scenario.service.vote('bob', requestId, 'approve', { maxRows: 5 })).toMatchObject({
-      status: 422,
-      body: { code: 'max-rows-unsupported' },
     });
     expect(await scenario.service.vote('bob', requestId, 'approve', { decision: 'allow' })).toMatchObject({
       status: 400,
       body: { code: 'invalid' },
     });
     expect(await scenario.stateOf(requestId)).toBe('pending');
+  });
+
+  it('carries the lowest ceiling on rows that an approval names', async () => {
+    const hold = await scenario.held({ rule: 'two-dba' });
+    await scenario.service.vote('bob', hold.requestId, 'approve', { maxRows: 50 });
+    const { body } = await scenario.service.vote('dana', hold.requestId, 'approve', { maxRows: 20 });
+    expect(body).toMatchObject({ state: 'granted', maxRows: 20 });
+    expect((await scenario.decisionOf(hold.requestId)).event.maxRows).toBe(20);
+  });
+
+  it('is refused as stale where If-Match names another version, and counts where it names this one', async () => {
+    const hold = await scenario.held({ rule: 'two-dba' });
+    await scenario.untilSent(hold.requestId, 'request.reviewer-notified');
+    const where = `/v1/requests/${hold.requestId}`;
+    const { etag } = await scenario.service.call('bob', 'GET', where);
+    const vote = (as: string, tag: string) =>
+      scenario.service.call(as, 'POST', `${where}/votes`, { decision: 'approve' }, { 'if-match': tag });
+    await scenario.service.call('dana', 'POST', `${where}/comments`, { text: 'is this the right table?' });
+    for (const stale of [etag as string, 'W/"1"', 'nonsense'])
+      expect(await vote('bob', stale)).toMatchObject({ status: 412, body: { code: 'stale' } });
+    const now = await scenario.service.call('bob', 'GET', where);
+    expect(now.etag).not.toBe(etag);
+    const counted = await vote('bob', now.etag as string);
+    expect(counted).toMatchObject({ status: 200, body: { votes: [{ voter: 'bob' }] } });
+    expect(await vote('dana', counted.etag as string)).toMatchObject({ body: { state: 'granted' } });
   });
 
   it('is judged by the groups of now, whatever an older token says', async () => {
