@@ -66,11 +66,14 @@ function readParameters(packet: Buffer): Map<string, string> {
   return parameters;
 }
 
-/** A start-up packet of protocol 3.0. */
-export function writeStartupMessage(parameters: Iterable<readonly [string, string]>): Buffer {
+/** The newest minor version of protocol 3 that is spoken here: 3.2 is PostgreSQL 18's. */
+export const NEWEST_MINOR = 2;
+
+/** A start-up packet of protocol 3. */
+export function writeStartupMessage(parameters: Iterable<readonly [string, string]>, minor = 0): Buffer {
   const parts: Buffer[] = [];
   for (const [name, value] of parameters) parts.push(cString(name), cString(value));
-  return withLength(196_608, Buffer.concat([...parts, Buffer.alloc(1)]));
+  return withLength((3 << 16) | minor, Buffer.concat([...parts, Buffer.alloc(1)]));
 }
 
 export const writeSslRequest = (): Buffer => withLength(SSL_REQUEST, Buffer.alloc(0));

@@ -50,6 +50,8 @@ export const statementSchema = z.object({
   normalized: z.string().max(8192).optional(),
   /** sqlcommenter's key-value pairs (agent, model, traceparent …): what the client claims, never trusted. */
   tags: z.record(z.string().max(64), z.string().max(256)).optional(),
+  /** What policy keeps out of the record: with `literals` the text is the normalized one, or absent. */
+  redacted: z.array(z.enum(['literals'])).optional(),
 });
 
 export const parameterSchema = z.object({
@@ -111,6 +113,10 @@ export const outcomeRecorded = defineEvent('statement.outcome-recorded', 1, 'sta
   /** The command tag, as the server gave it. */
   tag: z.string().max(128).optional(),
   rows: z.int().min(0).optional(),
+  /** Of a COPY: the data as it went over the wire, message headers left out; several of one message together. */
+  copied: z
+    .object({ direction: z.enum(['in', 'out']), bytes: z.int().min(0), sha256: sha256HexSchema })
+    .optional(),
   sqlstate: z.string().length(5).optional(),
   /** Why, for everything but completed. No literal of the statement. */
   reason: z.string().max(1024).optional(),

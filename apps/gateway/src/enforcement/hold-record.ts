@@ -36,7 +36,10 @@ export class HoldRecord {
 
   /** What must be durable before anything is asked of anybody. */
   opening(): DraftEvent[] {
-    return [...this.context.recorder.chunks(this.request.considered.known), this.intent];
+    return [
+      ...this.context.recorder.chunks(this.request.considered.known, this.request.considered.verdict),
+      this.intent,
+    ];
   }
 
   asked(binding: Binding, endsInMs: number, retry: { answerWithinMs: number } | undefined): DraftEvent {

@@ -8,6 +8,7 @@ import type { DraftEvent } from '../spool/spool.js';
 import { chunksOf } from './text-chunks.js';
 import type { KnownText, RecordedStatement } from './known-text.js';
 import type { RecordedParameter } from './recorded-parameters.js';
+import { hidesLiterals, redactParameters, redactStatement } from './redact.js';
 import type { SessionIdentity } from './session-identity.js';
 
 type Protocol = 'simple' | 'extended' | 'function-call';
@@ -42,6 +43,7 @@ export interface OutcomeOf {
   readonly outcome: Outcome;
   readonly tag?: string | undefined;
   readonly rows?: number | undefined;
+  readonly copied?: EventOf<'statement.outcome-recorded'>['copied'];
   readonly sqlstate?: string | undefined;
   readonly reason?: string | undefined;
   readonly durationMs: number;
@@ -91,9 +93,11 @@ export class Recorder {
       'statement.intent-recorded',
       {
         target: this.session.target,
-        statement: intent.statement,
+        statement: redactStatement(intent.statement, intent.verdict),
         protocol: intent.protocol,
-        ...(intent.parameters === undefined ? {} : { parameters: intent.parameters as RecordedParameter[] }),
+        ...(intent.parameters === undefined
+          ? {}
+          : { parameters: redactParameters(intent.parameters, intent.verdict) as RecordedParameter[] }),
         verdict: this.verdict(intent.verdict),
         recording: this.session.recording,
       },
@@ -104,14 +108,14 @@ export class Recorder {
   prepared(statement: RecordedStatement, verdict: Verdict): DraftEvent {
     return this.draft('statement.prepared', {
       target: this.session.target,
-      statement,
+      statement: redactStatement(statement, verdict),
       verdict: this.verdict(verdict),
     });
   }
 
   /** What must stand before an event that names a text above the inline limit. */
-  chunks(known: KnownText): DraftEvent[] {
-    if (known.longText === undefined) return [];
+  chunks(known: KnownText, verdict: Verdict): DraftEvent[] {
+    if (known.longText === undefined || hidesLiterals(verdict)) return [];
     const chunks = chunksOf(known.longText);
     return chunks.map((text, index) =>
       this.draft('statement.text-chunk-recorded', {
@@ -136,6 +140,7 @@ export class Recorder {
         outcome,
         ...tag,
         ...(of.rows === undefined ? {} : { rows: of.rows }),
+        ...(of.copied === undefined ? {} : { copied: of.copied }),
         ...sqlstate,
         ...reason,
         durationMs: of.durationMs,

@@ -29,11 +29,10 @@ export function notRecorded(error: CodedError): Refusal {
   }
 }
 
-export const functionCallRefused: Refusal = {
-  code: '0A000',
-  message: 'the function call message does not pass the gateway',
-  hint: 'Call the function with SELECT.',
-};
+export const unknownFunction = (oid: number): Refusal => ({
+  code: '42883',
+  message: `function with OID ${oid} does not exist`,
+});
 
 /** What is recorded of a text that could not be read. The grammar's own message may quote a literal of it. */
 export function whyUnread(refusal: Refusal): string {

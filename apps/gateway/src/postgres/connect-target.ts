@@ -24,7 +24,7 @@ export function findTarget(
 export async function connectTarget(
   target: TargetConfiguration,
   database: string,
-  startup: StartupParameters,
+  startup: StartupParameters & { readonly minor: number },
   sessionId: string,
   limitMs: number,
 ): Promise<UpstreamSession> {
@@ -33,7 +33,8 @@ export async function connectTarget(
   const giveUp = (): void => void socket.destroy();
   signal.addEventListener('abort', giveUp, { once: true });
   try {
-    return await loginUpstream(socket, target, [
+    // No newer than the client's own: an older server or a pooler in between may know 3.0 only.
+    return await loginUpstream(socket, target, startup.minor, [
       ['user', target.user],
       ['database', database],
       ['application_name', targetApplicationName(startup.applicationName, sessionId)],

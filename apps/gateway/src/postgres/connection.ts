@@ -10,7 +10,7 @@ import { writeBackendKeyData } from '#libs/pg-wire/backend-key-data.js';
 import { writeNegotiateProtocolVersion } from '#libs/pg-wire/negotiate-protocol-version.js';
 import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
 import { writeReadyForQuery } from '#libs/pg-wire/ready-for-query.js';
-import type { StartupPacket } from '#libs/pg-wire/startup-packet.js';
+import { NEWEST_MINOR, type StartupPacket } from '#libs/pg-wire/startup-packet.js';
 import { notRecorded } from '../enforcement/refusals.js';
 import { Recorder } from '../enforcement/recorder.js';
 import { authenticate } from './authenticate.js';
@@ -104,17 +104,19 @@ export class Connection {
     const password = await receivePassword(socket);
     if (password === undefined) return void this.socket.end();
     const identity = await authenticate(services.verifier, startup.user, password);
-    return { socket, startup, identity };
+    return { socket, startup, identity, minor: Math.min(packet.minor, NEWEST_MINOR) };
   }
 
-  /** Protocol 3.0 and no protocol options: anything newer is told so and may go on. */
+  /** Up to protocol 3.2 and no protocol options: anything newer is told so and may go on. */
   private negotiate(
     socket: Socket,
     packet: StartupPacket & { kind: 'startup' },
     startup: StartupParameters,
   ): void {
-    if (packet.minor > 0 || startup.protocolOptions.length > 0)
-      socket.write(writeNegotiateProtocolVersion(0, startup.protocolOptions));
+    if (packet.minor > NEWEST_MINOR || startup.protocolOptions.length > 0)
+      socket.write(
+        writeNegotiateProtocolVersion(Math.min(packet.minor, NEWEST_MINOR), startup.protocolOptions),
+      );
   }
 
   private async cancel(request: { pid: number; secret: Buffer; socket: Socket }): Promise<undefined> {
@@ -132,6 +134,7 @@ export class Connection {
     socket: TLSSocket;
     startup: StartupParameters;
     identity: Identity;
+    minor: number;
   }): Promise<void> {
     const { services } = this;
     const { startup, socket } = login;
@@ -139,14 +142,20 @@ export class Connection {
     const leave = services.room.enter(target);
     try {
       const sessionId = services.newId();
-      const upstream = await connectTarget(target, database, startup, sessionId, services.limits.targetMs);
+      const upstream = await connectTarget(
+        target,
+        database,
+        { ...startup, minor: login.minor },
+        sessionId,
+        services.limits.targetMs,
+      );
       if (this.stopped || socket.destroyed) {
         upstream.socket.destroy();
         throw new SessionRefused('57P03', 'the gateway is shutting down');
       }
       const recorder = this.recorderFor(login.identity, target, database, startup, sessionId);
       await this.recordOpened(recorder, upstream);
-      this.begin(login.socket, upstream, target, recorder, leave);
+      this.begin(login.socket, upstream, target, recorder, secretFor(login.minor), leave);
     } catch (error) {
       leave();
       throw error;
@@ -202,10 +211,10 @@ export class Connection {
     upstream: UpstreamSession,
     target: TargetConfiguration,
     recorder: Recorder,
+    secret: Buffer,
     leave: () => void,
   ): void {
     const { services } = this;
-    const secret = randomBytes(4);
     const session = new Session(client, upstream, target, recorder, services, () => {
       forget();
       leave();
@@ -286,3 +295,6 @@ export class Connection {
     });
   }
 }
+
+/** Four bytes is all that clients before protocol 3.2 can take. */
+const secretFor = (minor: number): Buffer => randomBytes(minor >= 2 ? 32 : 4);

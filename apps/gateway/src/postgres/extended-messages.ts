@@ -106,7 +106,7 @@ export class ExtendedMessages {
     const considered = path.intake.consider(reading.known);
     if (considered === undefined) return path.turn.onceQuiet(() => this.parsed(frame, message, reading));
     const { known } = considered;
-    path.toTarget.record(path.recorder.chunks(known));
+    path.toTarget.record(path.recorder.chunks(known, considered.verdict));
     if (considered.verdict.effect === 'deny') {
       const refusal = deniedByPolicy(considered.verdict);
       recordRefused(
@@ -184,7 +184,8 @@ export class ExtendedMessages {
         // A portal that was begun and goes on, or one that was judged otherwise when it was bound.
         return this.review(HeldBind.ofExecute(frame, message, portal, considered));
       case 'allow': {
-        if (!portal.prepared.chunked) path.toTarget.record(path.recorder.chunks(considered.known));
+        if (!portal.prepared.chunked)
+          path.toTarget.record(path.recorder.chunks(considered.known, considered.verdict));
         const run = recordIntent(path, this.intentOf(considered, portal), considered.transactional);
         this.sendExecute(frame, considered, { run, recorded: true });
       }

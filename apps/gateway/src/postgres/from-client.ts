@@ -3,7 +3,9 @@ import { Disposition, FrameSplitter, type FrameSink } from '#libs/pg-wire/frame-
 import { Frontend } from '#libs/pg-wire/message-types.js';
 import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
 import { messageTooLarge } from '../enforcement/refusals.js';
+import { CopiedData } from './copied-data.js';
 import type { ExtendedMessages } from './extended-messages.js';
+import type { FunctionCalls } from './function-calls.js';
 import type { QueryMessages } from './query-messages.js';
 import type { SessionState } from './session-state.js';
 import { COPY_BROKEN, SlotKind, slotFor } from './slot.js';
@@ -16,6 +18,8 @@ interface Waiting {
   /** Part of a streamed message, or the report of one that was dropped. */
   readonly kind: 'frame' | 'piece' | 'dropped';
   readonly length: number;
+  /** Its header is in `bytes`. */
+  readonly opens: boolean;
 }
 
 /** Above this a CopyData is passed on as it comes. */
@@ -42,6 +46,7 @@ export class FromClient implements FrameSink {
     private readonly turn: Turn,
     private readonly queries: QueryMessages,
     private readonly extended: ExtendedMessages,
+    private readonly functions: FunctionCalls,
     /** The longest message that is read into memory, in bytes. */
     private readonly maxMessageBytes: number,
     private readonly terminate: () => void,
@@ -79,7 +84,7 @@ export class FromClient implements FrameSink {
 
   /** The client has closed its side: what it sent before still counts, then it is over. */
   ended(): void {
-    this.arrived({ type: Frontend.Terminate, bytes: Buffer.alloc(0), kind: 'frame', length: 0 });
+    this.arrived({ type: Frontend.Terminate, bytes: Buffer.alloc(0), kind: 'frame', length: 0, opens: true });
   }
 
   disposition(type: number, length: number): Disposition {
@@ -91,15 +96,15 @@ export class FromClient implements FrameSink {
 
   frame(type: number, bytes: Buffer, start: number, end: number): void {
     const whole = start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
-    this.arrived({ type, bytes: whole, kind: 'frame', length: whole.length });
+    this.arrived({ type, bytes: whole, kind: 'frame', length: whole.length, opens: true });
   }
 
-  piece(type: number, bytes: Buffer, start: number, end: number): void {
-    this.arrived({ type, bytes: bytes.subarray(start, end), kind: 'piece', length: end - start });
+  piece(type: number, bytes: Buffer, start: number, end: number, opens: boolean): void {
+    this.arrived({ type, bytes: bytes.subarray(start, end), kind: 'piece', length: end - start, opens });
   }
 
   dropped(type: number, length: number): void {
-    this.arrived({ type, bytes: Buffer.alloc(0), kind: 'dropped', length });
+    this.arrived({ type, bytes: Buffer.alloc(0), kind: 'dropped', length, opens: true });
   }
 
   private arrived(message: Waiting): void {
@@ -119,7 +124,7 @@ export class FromClient implements FrameSink {
       if (type !== Frontend.Sync) return;
       this.state.skipping = false;
     }
-    if (type === Frontend.CopyData) return this.copyData(bytes);
+    if (type === Frontend.CopyData) return this.copyData(message);
     if (this.state.copyingIn && !IN_COPY.has(type)) throw new ProtocolViolation(COPY_BROKEN);
     if (message.kind === 'dropped') return this.tooLarge(type, message.length);
     switch (type) {
@@ -130,7 +135,7 @@ export class FromClient implements FrameSink {
       case Frontend.FunctionCall:
         this.extended.settleBeforeOther();
         if (this.state.skipping) return;
-        return this.queries.functionCall(bytes);
+        return this.functions.functionCall(bytes);
       case Frontend.CopyDone:
       case Frontend.CopyFail:
         return this.copyEnd(bytes);
@@ -153,8 +158,13 @@ export class FromClient implements FrameSink {
   }
 
   /** Outside a COPY the server ignores it: then it does not go there at all. */
-  private copyData(bytes: Buffer): void {
-    if (this.state.copyingIn || this.state.slots.length > 0) this.toTarget.send(bytes);
+  private copyData({ bytes, opens }: Waiting): void {
+    const { slots, copyingIn } = this.state;
+    if (!copyingIn && slots.length === 0) return;
+    // Data may be ahead of the server's word: then it belongs to the newest statement, or to none.
+    const run = copyingIn ? slots.head?.run : slots.newestRun();
+    if (run !== undefined) (run.copied ??= new CopiedData()).add(bytes, 0, bytes.length, opens);
+    this.toTarget.send(bytes);
   }
 
   private copyEnd(bytes: Buffer): void {

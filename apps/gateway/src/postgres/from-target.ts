@@ -6,6 +6,7 @@ import { readParameterStatus } from '#libs/pg-wire/parameter-status.js';
 import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
 import type { TransactionStatus } from '#libs/pg-wire/ready-for-query.js';
 import type { Capped } from './capped.js';
+import { CopiedData } from './copied-data.js';
 import { FILLER_SQLSTATE } from './filler.js';
 import { OWN_CLOSES } from './own-query.js';
 import type { Outcomes } from './outcomes.js';
@@ -99,6 +100,7 @@ export class FromTarget implements FrameSink {
       if (capped !== undefined) this.sendWithheld(capped, type);
       this.opened(type);
     }
+    if (type === Backend.CopyData) this.state.slots.head?.run?.copied?.add(bytes, start, end, opens);
     this.client.forward(bytes, start, end);
   }
 
@@ -137,8 +139,12 @@ export class FromTarget implements FrameSink {
       case Backend.CopyInResponse:
         if (head?.kind !== SlotKind.Query && head?.kind !== SlotKind.Execute)
           throw new ProtocolViolation('a COPY that nobody asked for');
+        if (head.run !== undefined) (head.run.copied ??= new CopiedData()).direction = 'in';
         return this.copyBegan();
       case Backend.CopyOutResponse:
+        if (head?.run !== undefined) (head.run.copied ??= new CopiedData()).direction = 'out';
+        return;
+      case Backend.FunctionCallResponse:
       case Backend.CopyDone:
       case Backend.ParameterDescription:
       case Backend.NoticeResponse:

@@ -106,6 +106,7 @@ export class Outcomes {
           requestId: run.requestId,
           ...ended,
           tag: run.tag,
+          copied: run.copied?.recorded(),
           ...(ended.outcome === 'completed' ? { rows: run.rows } : {}),
         }),
       );

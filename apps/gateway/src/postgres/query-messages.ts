@@ -3,7 +3,6 @@ import { unknownStatement } from '../enforcement/known-text.js';
 import {
   credentialUnderReview,
   deniedByPolicy,
-  functionCallRefused,
   reviewInFailedTransaction,
   whyUnread,
 } from '../enforcement/refusals.js';
@@ -20,7 +19,7 @@ import {
   type StatementPath,
 } from './statement-path.js';
 
-/** Query and FunctionCall: the messages that end with a ReadyForQuery of their own. */
+/** Query, which ends with a ReadyForQuery of its own. */
 export class QueryMessages {
   constructor(private readonly path: StatementPath) {}
 
@@ -28,13 +27,6 @@ export class QueryMessages {
     const reading = this.path.judge.read(text);
     if (reading instanceof Promise) this.path.turn.until(reading, (read) => this.judge(frame, text, read));
     else this.judge(frame, text, reading);
-  }
-
-  functionCall(frame: Buffer): void {
-    const statement = unknownStatement(frame, 'FUNCTION CALL', 'a function call by oid');
-    const verdict = unreadable('function-call', functionCallRefused.message);
-    recordRefused(this.path, { statement, protocol: 'function-call', verdict }, functionCallRefused);
-    refuseQuery(this.path, functionCallRefused);
   }
 
   /** For a message that was not even taken into memory. */
@@ -69,7 +61,7 @@ export class QueryMessages {
 
   private refuse(considered: Considered, refusal: Refusal): void {
     const { path } = this;
-    path.toTarget.record(path.recorder.chunks(considered.known));
+    path.toTarget.record(path.recorder.chunks(considered.known, considered.verdict));
     recordRefused(
       path,
       { statement: considered.recorded, protocol: 'simple', verdict: considered.verdict },
@@ -80,7 +72,8 @@ export class QueryMessages {
 
   private forward(frame: Buffer, considered: Considered): void {
     const { path } = this;
-    if (considered.known.longText !== undefined) path.toTarget.record(path.recorder.chunks(considered.known));
+    if (considered.known.longText !== undefined)
+      path.toTarget.record(path.recorder.chunks(considered.known, considered.verdict));
     const run = recordIntent(
       path,
       { statement: considered.recorded, protocol: 'simple', verdict: considered.verdict },

@@ -2,6 +2,7 @@ import { readErrorFields } from '#libs/pg-wire/error-response.js';
 import { FLUSH } from '#libs/pg-wire/bodyless-messages.js';
 import type { RowCeiling } from '../enforcement/row-ceiling.js';
 import { Capped, type CappedEnd } from './capped.js';
+import type { OwnResult } from './own-query.js';
 import { refusalResponse } from './refusal.js';
 import type { Run } from './run.js';
 import { SlotKind, slotFor } from './slot.js';
@@ -58,7 +59,8 @@ export function releaseCappedQuery(
     }
   };
   const wrap = (end: CappedEnd): void => {
-    path.ask(end === 'within' ? 'COMMIT' : 'ROLLBACK', run, (result) => {
+    const finishing = end === 'within' ? 'COMMIT' : 'ROLLBACK';
+    const finished = (result: OwnResult): void => {
       if (end === 'failed') return answer(NOTHING);
       if (end === 'exceeded') {
         exceeded();
@@ -73,14 +75,16 @@ export function releaseCappedQuery(
       const sqlstate = response.length === 0 ? undefined : readErrorFields(response).get('C');
       outcomes.end(run, 'failed', { sqlstate, reason: 'the target gave an error' });
       answer(response);
-    });
+    };
+    path.ask(finishing, finished, { run });
   };
   if (!wrapped) return send();
-  path.ask('BEGIN', run, (result) => {
+  const begun = (result: OwnResult): void => {
     if (result.ok) return send();
     outcomes.end(run, 'failed', { sqlstate: '58030', reason: 'the target began no transaction' });
     answer(result.response ?? NOTHING);
-  });
+  };
+  path.ask('BEGIN', begun, { run });
 }
 
 /**

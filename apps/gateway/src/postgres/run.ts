@@ -1,5 +1,7 @@
 import type { Outcome } from '#libs/contracts/events/statement-events.js';
 
+import type { CopiedData } from './copied-data.js';
+
 /** An intent that is durable or about to be, until its outcome is known. Ends once. */
 export interface Run {
   readonly intentId: string;
@@ -12,6 +14,8 @@ export interface Run {
   /** DataRows since the last completion. */
   seen: number;
   tag: string | undefined;
+  /** Of a COPY. */
+  copied: CopiedData | undefined;
   ended: RunEnd | undefined;
   /** False once recording failed: then there is no intent to give an outcome to. */
   recorded: boolean;
@@ -36,6 +40,7 @@ export const startRun = (
   rows: 0,
   seen: 0,
   tag: undefined,
+  copied: undefined,
   ended: undefined,
   recorded: true,
 });

@@ -14,6 +14,7 @@ import { cancelUpstream } from './cancel-upstream.js';
 import { ExtendedMessages } from './extended-messages.js';
 import { FromClient } from './from-client.js';
 import { FromTarget } from './from-target.js';
+import { FunctionCalls } from './function-calls.js';
 import { Outcomes } from './outcomes.js';
 import { OwnQuery, type OwnResult } from './own-query.js';
 import { QueryMessages } from './query-messages.js';
@@ -99,8 +100,11 @@ export class Session implements Cancellable {
       outcomes: this.outcomes,
       clock,
       hold: (request: HoldRequest) => this.beginHold(request),
-      ask: (text: string, run: Run, done: (result: OwnResult) => void) =>
-        this.ask(text, [], false, done, run),
+      ask: (
+        text: string,
+        done: (result: OwnResult) => void,
+        of: { readonly parameters?: readonly string[]; readonly run?: Run } = {},
+      ) => this.ask(text, of.parameters ?? [], this.state.seriesOpen, done, of.run),
       counted: services.counted,
     };
     this.fromClient = new FromClient(
@@ -109,6 +113,7 @@ export class Session implements Cancellable {
       this.turn,
       new QueryMessages(path),
       new ExtendedMessages(path),
+      new FunctionCalls(path),
       services.maxMessageBytes,
       () => this.clientEnds(),
     );

@@ -105,6 +105,15 @@ export class SlotQueue {
     return slot;
   }
 
+  /** Of the Query or Execute sent last. */
+  newestRun(): Run | undefined {
+    for (let index = this.slots.length - 1; index >= this.first; index -= 1) {
+      const run = this.slots[index]?.run;
+      if (run !== undefined) return run;
+    }
+    return undefined;
+  }
+
   some(test: (slot: Slot) => boolean): boolean {
     for (let index = this.first; index < this.slots.length; index += 1)
       if (test(this.slots[index] as Slot)) return true;

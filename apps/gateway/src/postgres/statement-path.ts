@@ -26,8 +26,12 @@ export interface StatementPath {
   readonly clock: Clock;
   /** Holds a statement; the turn is taken until the hold has ended. */
   readonly hold: (request: HoldRequest) => void;
-  /** Runs a statement of ours on the session's connection, for the run it belongs to. */
-  readonly ask: (text: string, run: Run, done: (result: OwnResult) => void) => void;
+  /** Runs a statement of ours on the session's connection, for the run it belongs to if there is one. */
+  readonly ask: (
+    text: string,
+    done: (result: OwnResult) => void,
+    of?: { readonly parameters?: readonly string[]; readonly run?: Run },
+  ) => void;
   readonly counted: (effect: Effect) => void;
 }
 

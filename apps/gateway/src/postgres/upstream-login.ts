@@ -42,6 +42,8 @@ const PASSED_ON = new Set(['3D000', '53300', '57P03', '22023', '42704', '0A000']
 export function loginUpstream(
   socket: Socket,
   target: TargetConfiguration,
+  /** Of protocol 3. */
+  minor: number,
   parameters: readonly (readonly [string, string])[],
 ): Promise<UpstreamSession> {
   return new Promise((resolve, reject) => {
@@ -61,7 +63,7 @@ export function loginUpstream(
         }),
       );
     socket.on('data', onData).on('close', onClose);
-    socket.write(writeStartupMessage(parameters));
+    socket.write(writeStartupMessage(parameters, minor));
     socket.resume();
   });
 }
@@ -125,6 +127,9 @@ class Login {
       }
       case Backend.NoticeResponse:
         this.greeting.push(Buffer.from(frame));
+        return;
+      case Backend.NegotiateProtocolVersion:
+        // It speaks an older minor version: that differs in the length of cancel keys alone.
         return;
       case Backend.BackendKeyData:
         this.key = readBackendKeyData(frame);

@@ -33,7 +33,14 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const startup = { user: 'x', database: 'x', applicationName: '', forwarded: [], protocolOptions: [] };
+const startup = {
+  user: 'x',
+  database: 'x',
+  applicationName: '',
+  forwarded: [],
+  protocolOptions: [],
+  minor: 0,
+};
 
 /** `tls`, `clear` or the code of the refusal. */
 async function reach(

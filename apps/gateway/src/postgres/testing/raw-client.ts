@@ -14,6 +14,8 @@ export interface RawOptions {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** Of protocol 3. */
+  readonly minor?: number;
 }
 
 /** `D:a,b` rows, `C:tag`, `E:sqlstate`, `N:message`, `Z:status`; of other messages the type alone. */
@@ -30,6 +32,10 @@ function show(type: number, frame: Buffer): string {
       return `E:${readErrorFields(frame).get('C')}`;
     case 'N':
       return `N:${readErrorFields(frame).get('M')}`;
+    case 'K':
+      return `K:${frame.readUInt32BE(5)}:${frame.subarray(9).toString('hex')}`;
+    case 'V':
+      return `V:${frame.subarray(9).toString('hex')}`;
     case 'Z':
       return `Z:${String.fromCharCode(frame[5] as number)}`;
     default:
@@ -39,6 +45,8 @@ function show(type: number, frame: Buffer): string {
 
 export class RawClient {
   private readonly messages: string[] = [];
+  /** What came up to the first ReadyForQuery. */
+  readonly greeting: string[] = [];
   private closed = false;
   private wake: (() => void) | undefined;
 
@@ -69,14 +77,17 @@ export class RawClient {
     });
     const client = new RawClient(socket);
     client.write(
-      writeStartupMessage([
-        ['user', options.user],
-        ['database', options.database],
-      ]),
+      writeStartupMessage(
+        [
+          ['user', options.user],
+          ['database', options.database],
+        ],
+        options.minor,
+      ),
     );
-    await client.take(1);
+    if ((await client.take(1))[0] === 'v') await client.take(1);
     client.write(writePassword(options.password));
-    await client.untilReady();
+    client.greeting.push(...(await client.untilReady()));
     return client;
   }
 
