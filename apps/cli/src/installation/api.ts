@@ -24,6 +24,8 @@ export class Api {
       headers: {
         authorization: `Bearer ${this.token}`,
         accept: 'application/json',
+        // Approvals records by which way a vote came.
+        'user-agent': 'countersign-cli',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -5,6 +5,7 @@ import type { GlobalOptions } from '../global-options.js';
 import { Api } from '../installation/api.js';
 import { findCaller } from '../installation/caller.js';
 import { writeJson, writeLine, type Terminal } from '../terminal.js';
+import { explanationText } from './print-explanation.js';
 import { requestLine, requestTable, requestText } from './print-request.js';
 import { isApproved, isSettled, type RequestDocument } from './request-document.js';
 import { RequestsApi } from './requests-api.js';
@@ -42,6 +43,17 @@ export function addRequests(program: Command, terminal: Terminal, options: () =>
     .command('show <id>')
     .description('one request, with the whole statement')
     .action(async (id: string) => print(await (await api()).find(id), requestText));
+
+  requests
+    .command('explain <id>')
+    .description('why it is where it is; exit status 0 only when the same follows from the stored inputs')
+    .action(async (id: string) => {
+      const explanation = await (await api()).explain(id);
+      if (options().json) await writeJson(terminal, explanation);
+      else await writeLine(terminal.out, explanationText(explanation));
+      if (explanation.same !== true)
+        throw new CommandError(`the assessment of ${id} could not be derived again`);
+    });
 
   requests
     .command('approve <id>')

@@ -30,9 +30,12 @@ export function requestText(terminal: Terminal, request: RequestDocument): strin
     ['target', request.target],
     ['rule', request.rule],
     ['approvals', `${votesOf(request)} needed`],
+    ['risk', request.risk === undefined ? undefined : `${request.risk.level} (${request.risk.score})`],
+    ['max rows', request.maxRows?.toString()],
     ['asked', request.createdAt],
     ['expires', request.expiresAt],
     ['why', request.endReason],
+    ['instead', approvable(request)],
     ['sha256', request.statement.sha256],
   ];
   const votes = request.votes.map(
@@ -49,6 +52,17 @@ export function requestText(terminal: Terminal, request: RequestDocument): strin
       .split('\n')
       .map((line) => `  ${line}`),
   ].join('\n');
+}
+
+/** What could be approved instead of what was refused. */
+function approvable({ refusal }: RequestDocument): string | undefined {
+  const could = refusal?.approvable;
+  if (could === undefined) return undefined;
+  const parts = [
+    ...(could.bounded === true ? ['a WHERE that bounds the rows'] : []),
+    ...(could.maxRows === undefined ? [] : [`at most ${could.maxRows} rows`]),
+  ];
+  return parts.join(' and ');
 }
 
 /** One line: what a command that changed a request leaves behind. */

@@ -14,6 +14,15 @@ export const requestSchema = z.looseObject({
   expiresAt: z.string().optional(),
   endReason: z.string().optional(),
   outcome: z.string().optional(),
+  maxRows: z.number().optional(),
+  risk: z.looseObject({ score: z.number(), level: z.string() }).optional(),
+  refusal: z
+    .looseObject({
+      approvable: z
+        .looseObject({ bounded: z.boolean().optional(), maxRows: z.number().optional() })
+        .optional(),
+    })
+    .optional(),
 });
 export type RequestDocument = z.output<typeof requestSchema>;
 

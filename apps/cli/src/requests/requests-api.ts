@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CommandError } from '../command-error.js';
 import type { Api } from '../installation/api.js';
+import { explanationSchema, type ExplanationDocument } from './explanation-document.js';
 import { requestSchema, type RequestDocument } from './request-document.js';
 
 const pageSchema = z.object({
@@ -31,6 +32,11 @@ export class RequestsApi {
 
   async find(id: string): Promise<RequestDocument> {
     return read(requestSchema, await this.api.get(`/v1/requests/${encodeURIComponent(id)}`));
+  }
+
+  /** Why it is where it is, as the API says it. */
+  async explain(id: string): Promise<ExplanationDocument> {
+    return read(explanationSchema, await this.api.get(`/v1/requests/${encodeURIComponent(id)}/explanation`));
   }
 
   /** Returns the request as it is after the vote. */

@@ -123,6 +123,16 @@ export const openApiDocument: {
         ],
         responses: { '200': answer('A page', 'RequestPage'), ...refusals },
       },
+      post: {
+        summary:
+          'Asks ahead of time: not possible here, and the answer says how it is done through the gateway',
+        responses: {
+          '401': problem('No valid bearer token'),
+          '501': problem(
+            'What an approval binds is read by the gateway: connect with countersign.wait=retry',
+          ),
+        },
+      },
     },
     '/v1/requests/{id}': {
       get: {

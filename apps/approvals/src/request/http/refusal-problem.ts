@@ -57,3 +57,17 @@ export const notYoursToSee = (): ProblemException =>
     'Requesters see their own requests, reviewers those they may decide, compliance all.',
     { code: 'not-yours' },
   );
+
+/**
+ * Nothing is asked here ahead of time: what reviewers would sign, the objects and settings as the server
+ * knows them, only the gateway can read, on a connection of the requester. An approval of a text alone
+ * would be for whatever that text means later.
+ */
+export const askThroughTheGateway = (): ProblemException =>
+  new ProblemException(
+    'ask-through-the-gateway',
+    501,
+    'Approval is asked for ahead of time through the gateway',
+    "Connect with options='-c countersign.wait=retry' and send the statement: it is asked and does not wait. After the approval send the same again.",
+    { code: 'ask-through-the-gateway' },
+  );

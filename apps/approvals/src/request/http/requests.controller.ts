@@ -20,7 +20,7 @@ import { CommentOnRequestCommand } from '../write/comment-on-request/comment-on-
 import type { Executed } from '../write/request-executor.js';
 import { RevokeGrantCommand } from '../write/revoke-grant/revoke-grant.command.js';
 import { etagOf, versionOf } from './etag.js';
-import { problemOf, unknownRequest } from './refusal-problem.js';
+import { askThroughTheGateway, problemOf, unknownRequest } from './refusal-problem.js';
 import {
   commentBodySchema,
   idempotencyKeySchema,
@@ -46,6 +46,12 @@ export class RequestsController {
   @Get()
   list(@Req() { identity }: Authenticated, @Query() query: unknown): Promise<object> {
     return this.reader.list(identity, read(listQuerySchema, query));
+  }
+
+  /** What an approval binds is read from the server by the gateway, so nothing can be asked without it. */
+  @Post()
+  ask(): never {
+    throw askThroughTheGateway();
   }
 
   @Get(':id')
