@@ -56,6 +56,8 @@ export interface TestApprovals {
     body?: unknown,
     headers?: object,
   ): Promise<Answer>;
+  /** A person's bearer token. */
+  tokenOf(as: string): Promise<string>;
   vote(as: string, requestId: string, decision: 'approve' | 'deny', more?: object): Promise<Answer>;
   writeDirectory(people: readonly SamplePerson[]): Promise<void>;
   /** Another service on the same database and log. */
@@ -159,6 +161,7 @@ export async function testApprovals(
     decisionKey,
     policy: policyOf(options.policy ?? POLICY),
     call,
+    tokenOf,
     vote: (as, requestId, decision, more = decision === 'deny' ? { reason: 'too risky' } : {}) =>
       call(as, 'POST', `/v1/requests/${requestId}/votes`, { decision, ...more }),
     writeDirectory,

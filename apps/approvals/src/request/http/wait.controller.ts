@@ -75,6 +75,8 @@ export class WaitController {
         await this.stream(identity, id, lastEventId, reply, signal);
       else {
         const request = await this.poll(identity, id, options, signal);
+        // A service that stops waits for its connections: this one has done its work.
+        if (this.goingDown.aborted) reply.header('connection', 'close');
         reply.header('etag', etagOf(request)).send(await this.reader.document(request));
       }
     } finally {
