@@ -24,6 +24,7 @@ export interface PolicyParts {
   readonly defaultReviewers: Reviewers;
   readonly timeZone: string;
   readonly change: Policy['change'];
+  readonly sourceHash: string;
 }
 
 export class CompiledPolicy implements Policy {
@@ -32,6 +33,7 @@ export class CompiledPolicy implements Policy {
   readonly hash: string;
   readonly masking = 'off';
   readonly change: Policy['change'];
+  readonly sourceHash: string;
   private readonly rules: readonly Rule[];
   private readonly byDefault: Ruling;
   private readonly clockFace: Intl.DateTimeFormat;
@@ -44,6 +46,7 @@ export class CompiledPolicy implements Policy {
     this.hash = sha256Hex(Buffer.from(parts.text, 'utf8'));
     this.name = { version: this.version, hash: this.hash };
     this.change = parts.change;
+    this.sourceHash = parts.sourceHash;
     this.rules = parts.rules;
     this.clockFace = clockFaceOf(parts.timeZone);
     this.byDefault = {

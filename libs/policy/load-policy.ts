@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isSeq, parseDocument } from 'yaml';
 import { reviewersSchema, type Reviewers } from '#libs/contracts/events/request-events.js';
+import { sha256Hex } from '#libs/kernel/hash.js';
 import { compileRule } from './compile-rule.js';
 import { CompiledPolicy } from './compiled-policy.js';
 import { compileRisk } from './evaluate-risk.js';
@@ -58,6 +59,7 @@ function compile(document: PolicyDocument, reviewers: string): Policy {
     defaultReviewers: fallback,
     timeZone: content.timeZone ?? 'UTC',
     change: content.change,
+    sourceHash: MADE_FROM.exec(document.text)?.[1] ?? sha256Hex(Buffer.from(document.text, 'utf8')),
   });
 }
 
@@ -68,6 +70,11 @@ function builtinText(group: string): string {
   if (!checked.success) throw new PolicyError('builtin.yaml', 1, 'reviewers: must be the name of a group');
   return text.replace(/^reviewers: .*$/m, () => `reviewers: [{ group: ${JSON.stringify(group)}, count: 1 }]`);
 }
+
+/** The first line of a policy that extends the built-in one: it is the same change for as long as its own text is. */
+const madeFrom = (text: string): string =>
+  `# Made from a text with SHA-256 ${sha256Hex(Buffer.from(text, 'utf8'))} and the built-in policy.`;
+const MADE_FROM = /^# Made from a text with SHA-256 ([0-9a-f]{64}) and the built-in policy\.$/m;
 
 /** The policy's own rules, then the built-in ones; what it sets itself stands in the place of the built-in's. */
 function merge(own: PolicyDocument, reviewers: string): Policy {
@@ -89,5 +96,6 @@ function merge(own: PolicyDocument, reviewers: string): Policy {
   for (const rule of before.toReversed()) {
     rules.items.unshift(merged.createNode(rule));
   }
-  return compile(readPolicyDocument(merged.toString({ lineWidth: 0 }), own.file), reviewers);
+  const text = `${madeFrom(own.text)}\n${merged.toString({ lineWidth: 0 })}`;
+  return compile(readPolicyDocument(text, own.file), reviewers);
 }

@@ -6,6 +6,9 @@ import { routingSource } from './routing-document.js';
 import { ruleSource } from './rule-schema.js';
 import { isTimeZone } from './time-zone.js';
 
+/** Who publishes the built-in policy; nobody else goes by that name. */
+export const BUILT_IN_AUTHOR = 'built-in';
+
 /** A whole policy as the file writes it. A key that is not here is refused by name. */
 export const policySource = z.strictObject({
   version: z.int('must be a whole number').min(1),
@@ -26,7 +29,14 @@ export const policySource = z.strictObject({
   timeZone: z.string().max(64).refine(isTimeZone, 'must be a time zone such as Europe/Zurich').optional(),
   /** What the author says of this version. It stands in the event that publishes it; a claim, not a proof. */
   change: z
-    .strictObject({ author: z.string().min(1).max(256), reason: z.string().min(1).max(2_000) })
+    .strictObject({
+      author: z
+        .string()
+        .min(1)
+        .max(256)
+        .refine((author) => author !== BUILT_IN_AUTHOR, `must not be ${BUILT_IN_AUTHOR}`),
+      reason: z.string().min(1).max(2_000),
+    })
     .optional(),
   rules: z.array(ruleSource).max(500).optional(),
 });

@@ -57,6 +57,8 @@ export interface Policy extends PolicyName {
   /** The exact YAML text it was read from. */
   readonly text: string;
   readonly masking: 'off';
+  /** SHA-256 of the text its author wrote: with `extends: builtin` that is not `text`, which has the built-in rules too. */
+  readonly sourceHash: string;
   /** What its author says of this version. */
   readonly change?: { readonly author: string; readonly reason: string } | undefined;
   /** The strictest effect over all statements and all rules that match. A rule that cannot be evaluated counts as deny. */

@@ -11,6 +11,7 @@ import type { Health } from '#libs/observability/health.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { Registry } from '#libs/observability/metrics.js';
 import type { DatabasePool } from '#libs/postgres/pool.js';
+import { PolicyController } from './policy/policy.controller.js';
 import type { PolicyShelf } from './policy/policy-shelf.js';
 import { ExplanationController } from './request/http/explanation.controller.js';
 import { OpenApiController } from './request/http/openapi.controller.js';
@@ -48,6 +49,7 @@ export class ApprovalsModule {
       controllers: [
         OperationsController,
         OpenApiController,
+        PolicyController,
         RequestsController,
         ExplanationController,
         WaitController,

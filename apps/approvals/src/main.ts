@@ -50,6 +50,9 @@ async function main(): Promise<void> {
       end(1);
     },
   });
+  process.on('SIGHUP', () => {
+    approvals.reloadPolicy().catch((err: unknown) => logger.error({ err }, 'the policy was not looked at'));
+  });
   stop = async () => {
     await approvals.stop();
     await eventLog.close();

@@ -4,6 +4,7 @@ import type { EventLog } from '#libs/event-log/port.js';
 import { FileDirectory } from '#libs/identity/directory.js';
 import { discoveringVerifier } from '#libs/identity/token-verifier.js';
 import type { Clock } from '#libs/kernel/clock.js';
+import { SettingError } from '#libs/kernel/settings.js';
 import type { Logger } from '#libs/observability/logger.js';
 import { Health } from '#libs/observability/health.js';
 import { createRegistry } from '#libs/observability/metrics.js';
@@ -18,6 +19,8 @@ import { RequestsConsumer } from './ingest/requests-consumer.js';
 import { NoticeDispatcher } from './notify/notice-dispatcher.js';
 import type { ReviewerNotifier } from './notify/reviewer-notifier.js';
 import { OutboxDrainer } from './outbox/outbox-drainer.js';
+import { policyOfFile } from './policy/effective-policy.js';
+import { PolicyFileWatch } from './policy/policy-file-watch.js';
 import { PolicyShelf, type PolicyReader } from './policy/policy-shelf.js';
 import { publishPolicy } from './policy/publish-policy.js';
 import { repeat, type Repeated } from './request/automation/repeat.js';
@@ -37,6 +40,9 @@ const PATIENCE_MS = 5_000;
 /** After these somebody may have to be told at once. */
 const TELLS: ReadonlySet<string> = new Set(['request.routed', 'request.vote-cast']);
 
+/** How often the policy file is looked at, ms; a change counts when two looks in a row found it. */
+const POLICY_LOOK_MS = 1_000;
+
 export interface Surroundings {
   readonly eventLog: EventLog;
   readonly policy: Policy;
@@ -54,6 +60,8 @@ export interface Approvals {
   readonly url: string;
   /** `GET /v1/requests/{id}` and so on, sorted: what /openapi.json must describe. */
   readonly routes: readonly string[];
+  /** Looks at the policy file now: what it holds counts at once. */
+  reloadPolicy(): Promise<void>;
   /** Accepts no more, ends what waits, sends what is in the outbox, closes everything it opened. */
   stop(): Promise<void>;
 }
@@ -89,9 +97,26 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const shelf = new PolicyShelf(pool, given.readPolicy);
   const planner = new ReviewPlanner(shelf, directory, clock, newId);
 
-  const author = config.policy === undefined ? 'built-in' : `file ${config.policy.file}`.slice(0, 256);
-  if (await publishPolicy(executor, given.policy, author, newId))
+  const origin = { file: config.policy?.file, read: given.readPolicy };
+  const published = await publishPolicy(executor, given.policy, origin, newId);
+  if (published.kind === 'refused') {
+    await pool.end();
+    throw new SettingError('COUNTERSIGN_POLICY', published.problem);
+  }
+  if (published.kind === 'published')
     logger.info({ policyHash: given.policy.hash, policyVersion: given.policy.version }, 'policy published');
+  const watch =
+    config.policy === undefined
+      ? undefined
+      : new PolicyFileWatch({
+          ...config.policy,
+          policy: given.policy,
+          executor,
+          read: (text) => policyOfFile(text, config),
+          readPublished: given.readPolicy,
+          newId,
+          logger,
+        });
 
   const consumer = new RequestsConsumer({
     pool,
@@ -160,6 +185,11 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const limit = config.maxNotified;
   automate('notify', () => notifyReviewers({ pool, executor, directory, clock, logger, limit }));
   automate('trim-keys', () => trimClientKeys(pool));
+  if (watch !== undefined)
+    automate('policy', async () => {
+      await watch.look();
+      return POLICY_LOOK_MS;
+    });
   for (const dispatcher of dispatchers) dispatcher.start();
   await naming('COUNTERSIGN_APPROVALS_PORT', () => server.listen({ host: config.host, port: config.port }));
   const url = await server.getUrl();
@@ -168,6 +198,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   return {
     url,
     routes: routes(),
+    reloadPolicy: () => watch?.look(true) ?? Promise.resolve(),
     stop: async () => {
       goingDown.abort();
       await server.close();

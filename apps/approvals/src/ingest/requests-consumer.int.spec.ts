@@ -33,7 +33,7 @@ beforeAll(async () => {
     { tenant: 'default', clock: systemClock, newId, signingKey: newSigningKey().signing },
     () => undefined,
   );
-  await publishPolicy(executor, POLICY, 'test', newId);
+  await publishPolicy(executor, POLICY, { file: undefined, read: policyOf }, newId);
 }, 60_000);
 afterAll(() => platform?.dispose(), 60_000);
 

@@ -1,27 +1,44 @@
 import { z } from 'zod';
+import { diffPolicies } from '#libs/policy/policy-diff.js';
+import { BUILT_IN_AUTHOR } from '#libs/policy/policy-schema.js';
 import type { Policy } from '#libs/policy/policy.js';
-import { sql } from '#libs/postgres/pool.js';
+import { sql, type DatabaseTransactionConnection } from '#libs/postgres/pool.js';
 import type { RequestExecutor } from '../request/write/request-executor.js';
+import type { PolicyReader } from './policy-shelf.js';
+
+export type Published =
+  | { readonly kind: 'published' }
+  /** It is the one that was published last. */
+  | { readonly kind: 'unchanged' }
+  /** Its version is not above that of another text that was published before. */
+  | { readonly kind: 'refused'; readonly problem: string };
+
+const publicationSchema = z.object({ hash: z.string(), version: z.number(), text: z.string() });
 
 /**
  * Publishes the policy in force on `control`, signed, unless it is the one published last; its text is
  * kept by hash for ever. Replicas that start at once publish it once: the second waits for the first.
- * Returns whether it was published.
+ * `file` is where it was read; undefined for the built-in policy, whose version nobody counts.
  */
 export function publishPolicy(
   executor: RequestExecutor,
   policy: Policy,
-  author: string,
+  origin: { readonly file: string | undefined; readonly read: PolicyReader },
   newId: () => string,
-): Promise<boolean> {
-  return executor.transact(async (unit, tx) => {
+): Promise<Published> {
+  return executor.transact<Published>(async (unit, tx) => {
     // The topic's head row is what everybody who publishes here passes through, one after the other.
     await tx.query(sql.unsafe`SELECT FROM approvals.heads WHERE topic = 'control' FOR UPDATE`);
-    const last = await tx.maybeOne(sql.type(z.object({ hash: z.string() }))`
-      SELECT hash FROM approvals.publications ORDER BY ordinal DESC LIMIT 1`);
-    if (last?.hash === policy.hash) return false;
+    const last = await tx.maybeOne(sql.type(publicationSchema)`
+      SELECT hash, version, text FROM approvals.publications ORDER BY ordinal DESC LIMIT 1`);
+    if (last?.hash === policy.hash) return { kind: 'unchanged' };
+    if (origin.file !== undefined) {
+      const problem = await versionProblem(tx, policy, origin.read);
+      if (problem !== undefined) return { kind: 'refused', problem };
+    }
     const id = newId();
     const previous = last?.hash ?? null;
+    const author = authorOf(policy, origin.file);
     unit.publish({
       id,
       type: 'policy.published',
@@ -32,7 +49,8 @@ export function publishPolicy(
         policyHash: policy.hash,
         text: policy.text,
         author,
-        ...(previous === null ? {} : { previousHash: previous }),
+        ...(policy.change === undefined ? {} : { reason: policy.change.reason }),
+        ...(last === null ? {} : { previousHash: last.hash, diff: diffPolicies(last.text, policy.text) }),
       },
     });
     unit.afterAppend(async () => {
@@ -40,6 +58,26 @@ export function publishPolicy(
         INSERT INTO approvals.publications (hash, version, text, author, previous_hash, event_id)
         VALUES (${policy.hash}, ${policy.version}, ${policy.text}, ${author}, ${previous}, ${id})`);
     });
-    return true;
+    return { kind: 'published' };
   });
+}
+
+function authorOf({ change }: Policy, file: string | undefined): string {
+  if (file === undefined) return BUILT_IN_AUTHOR;
+  return change?.author ?? `file ${file}`.slice(0, 256);
+}
+
+/** A version says which change it is: the same one, or a lower one, never stands for another text. */
+async function versionProblem(
+  tx: DatabaseTransactionConnection,
+  policy: Policy,
+  read: PolicyReader,
+): Promise<string | undefined> {
+  const last = await tx.maybeOne(sql.type(publicationSchema)`
+    SELECT hash, version, text FROM approvals.publications
+    WHERE author <> ${BUILT_IN_AUTHOR} ORDER BY ordinal DESC LIMIT 1`);
+  if (last === null || policy.version > last.version) return undefined;
+  const { sourceHash } = await read(last.text);
+  if (sourceHash === policy.sourceHash) return undefined;
+  return `version: ${policy.version} is not above ${last.version}, which was published with another text (sha256 ${sourceHash}): raise the version`;
 }

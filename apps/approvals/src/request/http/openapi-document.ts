@@ -192,6 +192,18 @@ export const openApiDocument: {
       jsonSchema(revokeBodySchema),
       false,
     ),
+    '/v1/policy': {
+      get: {
+        summary: 'The policy in force, or an earlier one by its hash',
+        parameters: [query('hash', 'SHA-256 of its text; absent: the one in force', { type: 'string' })],
+        responses: {
+          '200': answer('The policy', 'Policy'),
+          '400': problem('The hash is none'),
+          '401': problem('No valid bearer token'),
+          '404': problem('No such policy was published'),
+        },
+      },
+    },
     '/openapi.json': open('This document'),
     '/healthz': open('Whether the process lives'),
     '/readyz': open('Whether the service can work'),
@@ -201,6 +213,18 @@ export const openApiDocument: {
     securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
     schemas: {
       ...requestSchemas,
+      Policy: {
+        type: 'object',
+        required: ['version', 'hash', 'text', 'author', 'publishedAt'],
+        properties: {
+          version: { type: 'integer' },
+          hash: { type: 'string', description: 'SHA-256 of the text' },
+          text: { type: 'string', description: 'YAML' },
+          author: { type: 'string', description: 'As the policy says of itself' },
+          publishedAt: { type: 'string', format: 'date-time' },
+          previousHash: { type: 'string' },
+        },
+      },
       Problem: {
         type: 'object',
         required: ['type', 'title', 'status'],
