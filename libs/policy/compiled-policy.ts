@@ -13,7 +13,7 @@ import {
   type Facts,
 } from './facts.js';
 import { Judgement, stricter, type Ruling } from './judgement.js';
-import type { Policy, PolicyInput, PolicyName, Verdict } from './policy.js';
+import type { Explanation, Policy, PolicyInput, PolicyName, RuleMatch, Verdict } from './policy.js';
 import { VerdictCache } from './verdict-cache.js';
 
 export interface PolicyParts {
@@ -66,9 +66,17 @@ export class CompiledPolicy implements Policy {
   judge(input: PolicyInput): Verdict {
     const known = this.cache.get(input);
     if (known !== undefined) return known;
-    const verdict = this.decide(input);
+    const { verdict } = this.explain(input);
     this.cache.set(input, verdict);
     return verdict;
+  }
+
+  explain(input: PolicyInput): Explanation {
+    const { statements } = input.analysis;
+    const judgement = new Judgement();
+    const matches = statements.map((statement) => this.judgeOne(statement, input, judgement));
+    const otherwise = statements.length === 0 ? NOTHING_TO_RUN : this.byDefault;
+    return { verdict: judgement.verdict(otherwise, this.name), matches };
   }
 
   rule(id: string): { readonly reviewers: Reviewers; readonly expiresMs?: number } | undefined {
@@ -79,15 +87,8 @@ export class CompiledPolicy implements Policy {
     return { reviewers, ...(expiresMs === undefined ? {} : { expiresMs }) };
   }
 
-  private decide(input: PolicyInput): Verdict {
-    const { statements } = input.analysis;
-    const judgement = new Judgement();
-    for (const statement of statements) this.decideOne(statement, input, judgement);
-    return judgement.verdict(statements.length === 0 ? NOTHING_TO_RUN : this.byDefault, this.name);
-  }
-
   /** Every rule is asked, also once the statement is denied: flags, risk and controls are of all that match. */
-  private decideOne(analysis: StatementAnalysis, input: PolicyInput, judgement: Judgement): void {
+  private judgeOne(analysis: StatementAnalysis, input: PolicyInput, judgement: Judgement): RuleMatch[] {
     const facts: Facts = {
       statement: new StatementFacts(analysis, input.analysis),
       identity: new IdentityFacts(input.identity),
@@ -95,15 +96,19 @@ export class CompiledPolicy implements Policy {
       session: new SessionFacts(input.session),
       time: new TimeFacts(input.now, this.clockFace),
     };
+    const matches: RuleMatch[] = [];
     let strictest: Ruling | undefined;
     for (const rule of this.rules) {
       const answer = ask(rule, facts);
       if (answer === 'no') continue;
+      const { id, effect, reason } = rule;
+      matches.push({ rule: id, effect, reason, failed: answer === 'cannot-tell' });
       judgement.mark(rule);
       const ruling = rulingOf(rule, answer, input.session.insideTransaction);
       if (ruling !== undefined) strictest = stricter(strictest, ruling);
     }
     judgement.rule(strictest ?? this.byDefault);
+    return matches;
   }
 }
 

@@ -3,7 +3,7 @@ import type { Reviewers } from '#libs/contracts/events/request-events.js';
 import type { Target } from '#libs/contracts/events/target.js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { MessageAnalysis } from '#libs/sql/analysis.js';
-import type { Redaction } from './rule-schema.js';
+import type { Redaction, RuleEffect } from './rule-schema.js';
 
 /** What a policy judges: one message (all its statements) of one identity at one target. */
 export interface PolicyInput {
@@ -53,6 +53,21 @@ export interface PolicyName {
   readonly hash: string;
 }
 
+/** A rule that matched a statement. */
+export interface RuleMatch {
+  readonly rule: string;
+  readonly effect: RuleEffect;
+  readonly reason: string;
+  /** It could not be evaluated, which counts as deny (for a flag: as a match). */
+  readonly failed: boolean;
+}
+
+export interface Explanation {
+  readonly verdict: Verdict;
+  /** For each statement of the message, in the order of the rules. */
+  readonly matches: readonly (readonly RuleMatch[])[];
+}
+
 export interface Policy extends PolicyName {
   /** The exact YAML text it was read from. */
   readonly text: string;
@@ -63,6 +78,8 @@ export interface Policy extends PolicyName {
   readonly change?: { readonly author: string; readonly reason: string } | undefined;
   /** The strictest effect over all statements and all rules that match. A rule that cannot be evaluated counts as deny. */
   judge(input: PolicyInput): Verdict;
+  /** The verdict, and which rules matched each statement. Not cached: for people who ask why. */
+  explain(input: PolicyInput): Explanation;
   /** The reviewers and limits of a rule by id; undefined when the policy has no such rule. */
   rule(id: string): { readonly reviewers: Reviewers; readonly expiresMs?: number } | undefined;
 }
