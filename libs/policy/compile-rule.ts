@@ -34,7 +34,7 @@ const PARTS: readonly (readonly [key: keyof RuleSource, effects: readonly RuleEf
     ['routing', ['review'], false],
     ['expires', ['review'], false],
     ['insideTransaction', ['review'], false],
-    ['maxRows', ['allow', 'review'], false],
+    ['maxRows', ['review'], false],
   ];
 
 /** Throws PolicyError when the condition does not compile to a boolean or nobody could approve. */

@@ -48,7 +48,7 @@ export class Judgement {
       ...(this.flags.size === 0 ? {} : { flags: [...this.flags].slice(0, MAX_LISTED) }),
       ...(this.risk === undefined ? {} : { risk: this.risk }),
       ...(this.controls.size === 0 ? {} : { controls: [...this.controls].slice(0, MAX_LISTED) }),
-      ...(this.maxRows === undefined || ruling.effect === 'deny' ? {} : { maxRows: this.maxRows }),
+      ...(this.maxRows === undefined || ruling.effect !== 'review' ? {} : { maxRows: this.maxRows }),
       ...(this.redact.size === 0 ? {} : { redact: [...this.redact] }),
       policy,
     };

@@ -70,14 +70,15 @@ describe('a rule that flags', () => {
 
 describe('what the rules that match add', () => {
   const several = policy(`
-  - { id: a, when: 'true', effect: allow, risk: 10, controls: [CC6.1], maxRows: 500, redact: literals }
+  - { id: a, when: 'true', effect: allow, risk: 10, controls: [CC6.1], redact: literals }
+  - { id: a2, when: 'true', effect: review, maxRows: 500 }
   - { id: b, when: 'true', effect: review, risk: 70, controls: [CC8.1, CC6.1], maxRows: 100, redact: [parameters] }
   - { id: c, when: "'u' in statement.reads", effect: deny, risk: 90, controls: [CC7.2] }`);
 
   it('is the highest risk, all controls, the lowest row ceiling and every redaction', () => {
     expect(several.judge(input())).toMatchObject({
       effect: 'review',
-      rule: 'b',
+      rule: 'a2',
       risk: 70,
       controls: ['CC6.1', 'CC8.1'],
       maxRows: 100,

@@ -38,9 +38,9 @@ export interface Verdict {
   readonly risk?: number;
   /** The controls that the rules which matched give evidence for. */
   readonly controls?: readonly string[];
-  /** The most rows the statement may read or change: the lowest of the rules that matched. */
+  /** For review: the most rows it may change once approved; the lowest of the rules that matched. */
   readonly maxRows?: number;
-  /** What of the statement the record must not hold. */
+  /** What of the statement the record must not hold; what is held is shown to reviewers all the same. */
   readonly redact?: readonly Redaction[];
   /** The policy that judged; absent only from refusals that no policy was asked about. */
   readonly policy?: PolicyName;

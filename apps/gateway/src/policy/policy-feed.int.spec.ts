@@ -135,6 +135,32 @@ describe('a policy that arrives on control', () => {
   });
 });
 
+describe('what the policy adds to a verdict', () => {
+  it('stands on the intent; literals and parameters it keeps out of the record are not there', async () => {
+    const text = policyText(
+      6,
+      `[{ id: quiet, when: "'customers' in statement.reads", effect: flag, risk: 30, controls: [CC6.1], redact: [literals, parameters] }]`,
+    );
+    await append(publication(text));
+    await gateway.event('policy.applied', ({ policyVersion }) => policyVersion === 6);
+    const client = await gateway.connect();
+    gateway.forget();
+    await client.query("SELECT name FROM customers WHERE email = 'secret-one'");
+    await client.query('SELECT name FROM customers WHERE email = $1', ['secret-two']);
+    await client.query(`SELECT name FROM customers WHERE email = '${'secret-three '.repeat(6_000)}'`);
+    await client.query("SELECT 'seen'");
+    await gateway.outcomeOf("SELECT 'seen'");
+    expect(JSON.stringify(gateway.events)).not.toContain('secret-');
+    const quiet = gateway
+      .of('statement.intent-recorded')
+      .filter(({ verdict }) => verdict.flags !== undefined);
+    expect(quiet).toHaveLength(3);
+    for (const { verdict } of quiet)
+      expect(verdict).toMatchObject({ effect: 'allow', flags: ['quiet'], risk: 30, controls: ['CC6.1'] });
+    expect(quiet[1]?.parameters).toEqual([{ type: expect.any(Number), format: 0, bytes: 10 }]);
+  });
+});
+
 describe('the last policy that was applied', () => {
   const logger = createLogger('test', 'silent');
   let folder: string;
@@ -164,7 +190,7 @@ describe('the last policy that was applied', () => {
 
   it('is in force after a restart, with the event log away, as long as its key is trusted', async () => {
     const { key, trusted } = newKey();
-    const published = publication(denying(6, 'UPDATE'), {}, key);
+    const published = publication(denying(16, 'UPDATE'), {}, key);
     await new KeptPolicy(path.join(folder, 'spool')).keep(published);
 
     const away = await openEventLog(
@@ -176,7 +202,7 @@ describe('the last policy that was applied', () => {
     const restarted = feed(trusted as never, policies, 200, away);
     await restarted.restore();
     await restarted.start();
-    expect(policies.current.version).toBe(6);
+    expect(policies.current.version).toBe(16);
     expect(restarted.problem).toMatch(/not read/);
     await restarted.stop();
 
@@ -193,10 +219,10 @@ describe('the last policy that was applied', () => {
     const started = feed(trusted as never, policies, 60_000);
     await started.start();
     expect(started.problem).toBeUndefined();
-    expect(policies.current.version).toBe(5);
+    expect(policies.current.version).toBe(6);
     await started.stop();
     const again = new PolicyInForce(loadPolicy({ text: FIRST, file: 'first.yaml' }));
     await feed(trusted as never, again).restore();
-    expect(again.current.version).toBe(5);
+    expect(again.current.version).toBe(6);
   });
 });
