@@ -26,6 +26,8 @@ export const environment = new Environment({
       tables: TEXTS,
       functions: TEXTS,
       columns: TEXTS,
+      personalData: TEXTS,
+      userFunctions: TEXTS,
       settings: TEXTS,
       traits: TEXTS,
       bounded: 'bool',

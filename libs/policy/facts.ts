@@ -5,7 +5,6 @@ import type { PolicyInput } from './policy.js';
 
 /** What an analysis may know beyond what every one does. */
 interface Extras {
-  readonly columns?: readonly string[];
   readonly fingerprint?: string;
   readonly tags?: Readonly<Record<string, string>>;
 }
@@ -22,8 +21,12 @@ export class StatementFacts {
   /** reads and writes together. */
   readonly tables: readonly string[];
   readonly functions: readonly string[];
-  /** As table.column or schema.table.column; empty where the analysis does not tell. */
+  /** schema.table.column of what it reads and writes; empty where the catalog was not asked. */
   readonly columns: readonly string[];
+  /** Of the columns, those whose name and type look like personal data. */
+  readonly personalData: readonly string[];
+  /** Functions of the users' that run, also through views, triggers and constraints. */
+  readonly userFunctions: readonly string[];
   readonly settings: readonly string[];
   readonly traits: readonly string[];
   readonly bounded: boolean;
@@ -37,7 +40,7 @@ export class StatementFacts {
   kind: string;
 
   constructor(analysis: StatementAnalysis, message: MessageAnalysis) {
-    const { columns = [], fingerprint = '', tags }: StatementAnalysis & Extras = analysis;
+    const { fingerprint = '', tags }: StatementAnalysis & Extras = analysis;
     const { tags: messageTags }: MessageAnalysis & Extras = message;
     this.kind = analysis.kind;
     // Copies, since CEL knows a list by this realm's Array and the analysis may come from another.
@@ -47,7 +50,10 @@ export class StatementFacts {
     this.writes = [...analysis.writes];
     this.tables = [...new Set([...analysis.reads, ...analysis.writes])];
     this.functions = [...analysis.functions];
-    this.columns = [...columns];
+    const { resolution } = analysis;
+    this.columns = [...new Set([...(resolution?.columnsRead ?? []), ...(resolution?.columnsWritten ?? [])])];
+    this.personalData = [...(resolution?.personalData ?? [])];
+    this.userFunctions = [...(resolution?.userFunctions ?? [])];
     this.settings = [...analysis.settings];
     this.traits = [...analysis.traits];
     this.bounded = analysis.bounded;

@@ -131,11 +131,22 @@ describe('a hold inside a transaction', () => {
 
 describe('facts', () => {
   it('columns, fingerprint and tags are known where the analysis tells them', () => {
-    const rich = { columns: ['public.t.email'], fingerprint: '0123456789abcdef', tags: { agent: 'etl' } };
+    const resolution = {
+      relations: [],
+      columnsRead: ['public.t.email'],
+      columnsWritten: ['public.t.id'],
+      output: [],
+      personalData: ['public.t.email'],
+      userFunctions: ['public.f'],
+      uncounted: [],
+      missing: [],
+    };
+    const rich = { resolution, fingerprint: '0123456789abcdef', tags: { agent: 'etl' } };
     const asking = policy(`
   - id: f
     when: >-
-      statement.columns.exists(c, c.endsWith('.email')) && statement.fingerprint == '0123456789abcdef' &&
+      statement.columns == ['public.t.email', 'public.t.id'] && size(statement.personalData) == 1 &&
+      'public.f' in statement.userFunctions && statement.fingerprint == '0123456789abcdef' &&
       statement.tags['agent'] == 'etl' && statement.tag('agent') == 'etl'
     effect: deny`);
     expect(asking.judge(input([rich as Partial<StatementAnalysis>])).rule).toBe('f');
