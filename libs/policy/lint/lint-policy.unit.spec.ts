@@ -119,6 +119,11 @@ describe('a rule nobody can approve', () => {
     ]);
   });
 
+  it('counts the members of any group that may fill the place', () => {
+    expect(asks('[{ anyOf: [nobody, dba, engineering], count: 2 }]')).toEqual([]);
+    expect(asks('[{ anyOf: [nobody, agents], count: 1 }]')).toMatchObject([{ code: 'nobody-can-approve' }]);
+  });
+
   it('for some is a warning that names them', () => {
     expect(asks('[{ group: dba, count: 2 }]')).toMatchObject([
       { level: 'warning', code: 'no-reserve', reason: expect.stringMatching(/^what bob, dana ask for/) },

@@ -21,8 +21,10 @@ export function approvalProblem(
   reviewers: Reviewers,
   people: readonly Reviewer[],
 ): ApprovalProblem | undefined {
-  for (const { group, count } of reviewers) {
-    const members = people.filter((person) => person.groups.includes(group));
+  for (const place of reviewers) {
+    const { count } = place;
+    const group = groupsOf(place).join(' or ');
+    const members = people.filter((person) => isIn(person, place));
     if (members.length === 0)
       return { always: true, reason: `nobody can approve: the directory has nobody in group ${group}` };
     const eligible = members.filter(canDecide);
@@ -57,13 +59,20 @@ export function approvalProblem(
 
 const canDecide = ({ kind, groups }: Reviewer): boolean => kind === 'human' && !groups.includes(COMPLIANCE);
 
+type Place = Reviewers[number];
+
+const groupsOf = ({ group, or = [] }: Place): readonly string[] => [group, ...or];
+
+const isIn = ({ groups }: Reviewer, place: Place): boolean =>
+  groupsOf(place).some((group) => groups.includes(group));
+
 /** Whether distinct people can fill every place (Kuhn's augmenting paths). */
 function filled(reviewers: Reviewers, people: readonly Reviewer[]): boolean {
-  const places = reviewers.flatMap(({ group, count }) => Array.from({ length: count }, () => group));
+  const places = reviewers.flatMap((place) => Array.from({ length: place.count }, () => place));
   const holderOf = new Map<number, number>();
   const seat = (place: number, tried: Set<number>): boolean =>
     people.some((person, index) => {
-      if (tried.has(index) || !person.groups.includes(places[place] as string)) return false;
+      if (tried.has(index) || !isIn(person, places[place] as Place)) return false;
       tried.add(index);
       const held = [...holderOf].find(([, holder]) => holder === index)?.[0];
       if (held !== undefined && !seat(held, tried)) return false;

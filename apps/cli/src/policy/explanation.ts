@@ -82,7 +82,9 @@ export function explanationText(explained: Explained, out: NodeJS.WriteStream): 
 function addedLines({ reviewers, expiresMs, flags, risk, controls, maxRows, redact }: Verdict): string[] {
   const lines: string[] = [];
   if (reviewers.length > 0) {
-    const places = reviewers.map(({ group, count }) => `${count} of group ${group}`).join(', ');
+    const places = reviewers
+      .map(({ group, or = [], count }) => `${count} of group ${[group, ...or].join(' or ')}`)
+      .join(', ');
     lines.push(row('signers', `${places}${expiresMs === undefined ? '' : `, within ${expiresMs / 1000} s`}`));
   }
   if (risk !== undefined) lines.push(row('risk', String(risk)));

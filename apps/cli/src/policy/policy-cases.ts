@@ -22,7 +22,9 @@ const expectation = z.union([
     rule: z.string().optional(),
     flags: z.array(z.string()).optional(),
     risk: z.int().optional(),
-    reviewers: z.array(z.strictObject({ group: z.string(), count: z.int() })).optional(),
+    reviewers: z
+      .array(z.strictObject({ group: z.string(), count: z.int(), or: z.array(z.string()).optional() }))
+      .optional(),
   }),
 ]);
 
