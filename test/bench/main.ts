@@ -1,9 +1,11 @@
 import { benchGateway } from './gateway.js';
 import { benchLedger } from './ledger.js';
+import { benchPolicy } from './policy.js';
 
 const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
   gateway: benchGateway,
   ledger: benchLedger,
+  policy: benchPolicy,
 };
 
 const argumentsGiven = process.argv.slice(2);
