@@ -52,9 +52,10 @@ export function reviewersOf({ environment }: Terminal): { reviewers?: string } {
 async function inForce(terminal: Terminal, as: string | undefined): Promise<Policy | undefined> {
   const { environment } = terminal;
   const named = environment['COUNTERSIGN_APPROVALS_URL'];
-  if ((named === undefined || named === '') && (await findReadyFile(environment)) === undefined)
-    return undefined;
-  const { approvalsUrl, token } = await findCaller(environment, as);
+  const ready = await findReadyFile(environment);
+  if ((named === undefined || named === '') && ready === undefined) return undefined;
+  // Elsewhere than in development --as names whose statement it is, and the token says who asks.
+  const { approvalsUrl, token } = await findCaller(environment, ready === undefined ? undefined : as);
   const answer = publishedSchema.safeParse(await new Api(approvalsUrl, token, 'approvals').get('/v1/policy'));
   if (!answer.success)
     throw new CommandError(

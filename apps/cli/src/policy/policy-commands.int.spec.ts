@@ -302,6 +302,27 @@ describe('policy replay', () => {
     });
   });
 
+  it('takes the policy in force with the caller’s token, where it is not named', async () => {
+    const { code, err } = await run([...line], environment);
+    expect(asked.some((call) => call === '/v1/policy Bearer mine')).toBe(true);
+    // This server has events only.
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/name the policy with --policy/),
+    });
+    const directory = [
+      '--directory',
+      at('directory.json'),
+      '--environment',
+      'production',
+      '--target',
+      'shop',
+    ];
+    const away = { ...environment, COUNTERSIGN_HOME: '/no/such/home' };
+    const explained = await run(['policy', 'explain', 'SELECT 1', '--as', 'alice', ...directory], away);
+    expect(explained.err).toMatch(/name the policy with --policy/);
+  });
+
   it('prints no literal unless it is asked for', async () => {
     const quiet = await run([...line, '--policy', at('policy.yaml')], environment);
     expect(quiet.out).toMatch(/DELETE on orders \(sha256 [0-9a-f]{12}…\)/);

@@ -1,0 +1,117 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import { eventually } from '#libs/testing/eventually.js';
+import { startLocalStack, type LocalStack } from './local-stack.js';
+
+const policyOf = (version: number, rules: string, head = ''): string =>
+  `version: ${version}\n${head}default: allow\nrules: ${rules}\n`;
+const NO_INSERT = `[{ id: no-insert, when: "statement.kind == 'INSERT'", effect: deny }]`;
+
+let stack: LocalStack;
+let folder: string;
+let client: pg.Client;
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'countersign-policy-e2e-'));
+  await writeFile(path.join(folder, 'policy.yaml'), policyOf(1, '[]'));
+  stack = await startLocalStack({
+    environment: { KAFKA_BROKERS: '', COUNTERSIGN_POLICY: path.join(folder, 'policy.yaml') },
+  });
+  const { host, port } = stack.ready.gateway.postgres;
+  const alice = stack.ready.identities.find(({ name }) => name === 'alice');
+  client = new pg.Client({
+    host,
+    port,
+    user: 'alice',
+    password: alice?.password ?? '',
+    database: 'shop',
+    ssl: { rejectUnauthorized: false },
+  });
+  await client.connect();
+  await client.query('CREATE TABLE notes (n int)');
+}, 240_000);
+afterAll(async () => {
+  await client?.end();
+  await stack?.stop();
+  await rm(folder, { recursive: true });
+}, 120_000);
+
+const codeOf = (sql: string): Promise<string | undefined> =>
+  client.query(sql).then(
+    () => undefined,
+    (error: { code?: string }) => error.code,
+  );
+
+const json = async (...args: string[]): Promise<{ code: number; document: Record<string, unknown> }> => {
+  const { code, stdout } = await stack.cli([...args, '--json']);
+  return { code, document: JSON.parse(stdout) as Record<string, unknown> };
+};
+
+describe('a policy file that changes under a running stack', () => {
+  it('counts in a session that stays open, and is in the ledger with author, reason and difference', async () => {
+    expect(await codeOf('INSERT INTO notes VALUES (1)')).toBeUndefined();
+    const head = 'change: { author: dana, reason: TICKET-9 }\n';
+    await writeFile(path.join(folder, 'policy.yaml'), policyOf(2, NO_INSERT, head));
+    await eventually(async () => expect(await codeOf('INSERT INTO notes VALUES (2)')).toBe('42501'), 60_000);
+    await eventually(async () => {
+      const { stdout } = await stack.cli(['events', '--since', '1h']);
+      const events = stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>);
+      expect(events).toContainEqual(
+        expect.objectContaining({
+          type: 'policy.published',
+          policyVersion: 2,
+          author: 'dana',
+          reason: 'TICKET-9',
+          diff: expect.objectContaining({ added: ['no-insert'] }),
+        }),
+      );
+      expect(events).toContainEqual(expect.objectContaining({ type: 'policy.applied', policyVersion: 2 }));
+    }, 60_000);
+  }, 240_000);
+
+  it('that is broken, or older, changes nothing and says why', async () => {
+    await writeFile(path.join(folder, 'policy.yaml'), policyOf(2, '[]'));
+    await eventually(async () => {
+      const { stdout } = await stack.cli(['events', '--since', '1h']);
+      expect(stdout).toMatch(/"type":"policy\.rejected"[^\n]*version: 2 is not above 2/);
+    }, 60_000);
+    expect(await codeOf('INSERT INTO notes VALUES (3)')).toBe('42501');
+  }, 240_000);
+
+  it('is what explain judges by, with the catalog and the planner of the target', async () => {
+    const { code, document } = await json(
+      'policy',
+      'explain',
+      'INSERT INTO notes VALUES (4)',
+      '--as',
+      'alice',
+    );
+    expect(code).toBe(0);
+    expect(document).toMatchObject({
+      verdict: 'deny',
+      rule: 'no-insert',
+      policy: { version: 2, source: 'in force' },
+      target: { name: 'shop', environment: 'production' },
+      estimate: { rows: 1 },
+    });
+  }, 240_000);
+
+  it('is compared by replay with what was decided', async () => {
+    await writeFile(path.join(folder, 'candidate.yaml'), policyOf(3, '[]'));
+    await eventually(async () => {
+      const args = ['policy', 'replay', '--since', '1h', '--policy', path.join(folder, 'candidate.yaml')];
+      const { document } = await json(...args);
+      expect(document['changes']).toContainEqual(
+        expect.objectContaining({
+          from: { effect: 'deny', rule: 'no-insert' },
+          to: { effect: 'allow', rule: 'default' },
+          direction: 'looser',
+        }),
+      );
+    }, 60_000);
+  }, 240_000);
+});
