@@ -1,8 +1,10 @@
+import { benchEventLog } from './event-log.js';
 import { benchGateway } from './gateway.js';
 import { benchLedger } from './ledger.js';
 import { benchPolicy } from './policy.js';
 
 const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
+  'event-log': benchEventLog,
   gateway: benchGateway,
   ledger: benchLedger,
   policy: benchPolicy,
