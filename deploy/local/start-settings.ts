@@ -2,6 +2,7 @@ import { access, constants, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { parseTargets } from '#libs/contracts/targets.js';
+import { readKafkaSecurity } from '#libs/event-log/kafka-security-settings.js';
 import { eventLogSettingsShape } from '#libs/event-log/settings.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { loadPolicy } from '#libs/policy/load-policy.js';
@@ -47,6 +48,7 @@ export type StartSettings = z.output<typeof settingsSchema> & {
 /** Reads and checks what `npm start` takes from the environment. Files become absolute paths. */
 export async function readStartSettings(environment: Environment): Promise<StartSettings> {
   const settings = readSettings(settingsSchema, environment);
+  if (settings.KAFKA_BROKERS !== undefined) readKafkaSecurity(environment, settings.KAFKA_BROKERS);
   const policy = await readableFile('COUNTERSIGN_POLICY', settings.COUNTERSIGN_POLICY);
   if (policy !== undefined) await requirePolicy(policy, settings.COUNTERSIGN_REVIEWERS);
   const targets = await readableFile('COUNTERSIGN_TARGETS', settings.COUNTERSIGN_TARGETS);

@@ -27,6 +27,10 @@ export interface BrokerOptions {
   /** Starts quickly and notices a killed predecessor soon, for tests. */
   readonly quick?: boolean;
   readonly properties?: Readonly<Record<string, string>>;
+  /** Further arguments of `StorageTool format`, such as --add-scram. */
+  readonly formatWith?: readonly string[];
+  /** System properties of the broker's JVM, each as -Dname=value. */
+  readonly jvmProperties?: readonly string[];
 }
 
 export interface Broker {
@@ -88,6 +92,7 @@ async function format(options: BrokerOptions, files: BrokerFiles): Promise<void>
     newClusterId(),
     '-c',
     files.properties,
+    ...(options.formatWith ?? []),
   ]);
 }
 
@@ -101,6 +106,7 @@ async function launch(options: BrokerOptions, files: BrokerFiles): Promise<Broke
       options.quick === true ? '-Xmx256m' : '-Xmx512m',
       ...(options.quick === true ? QUICK_FLAGS : []),
       `-Dlog4j2.configurationFile=${files.logging}`,
+      ...(options.jvmProperties ?? []),
       '-cp',
       `${path.resolve(jarsFolder(options.home))}/*`,
       'kafka.Kafka',

@@ -32,11 +32,12 @@ export interface EventLogProducer {
   /**
    * Resolves when every record is acknowledged by the log (Kafka: acks=all; embedded: committed).
    * Within a partition records stand in the order of the calls. Rejects with RECORD_TOO_LARGE before
-   * anything is queued, and with PRODUCER_CLOSED when the producer was given up: then it is not known
-   * whether the records were written, and a new producer may write them a second time (the event id
-   * tells). Callers hold back while more than `queuedBytes` they can bear is queued.
+   * anything is queued, with PRODUCER_FULL, safe to retry, when as much is queued as a producer holds
+   * (64 MiB or 100 000 records; an empty one takes any call), and with PRODUCER_CLOSED when the producer was given up: then it is not known whether the records were
+   * written, and a new producer may write them a second time (the event id tells).
    */
   append(records: readonly RecordToAppend[]): Promise<void>;
+  /** Of keys and values that are not acknowledged. */
   readonly queuedBytes: number;
   /** Waits up to `drainMs` (default 0) for what is queued, then gives up and rejects the rest. */
   close(drainMs?: number): Promise<void>;
@@ -83,6 +84,32 @@ export interface Subscription {
   stop(): Promise<void>;
 }
 
+/** How far one reader is behind in one partition. */
+export interface PartitionFigures extends TopicPartition {
+  /** Records that were appended and not yet stored, as of the last look (every few seconds). */
+  readonly lag: number;
+  /**
+   * Since when the oldest of them waits, milliseconds since 1970; undefined where none does. The time it was
+   * appended where it has been delivered, else when it was first seen to wait.
+   */
+  readonly waitingSince: number | undefined;
+}
+
+export interface GroupFigures {
+  readonly group: string;
+  readonly rebalances: number;
+  readonly partitions: readonly PartitionFigures[];
+}
+
+/** Of the open producers and groups of this process; the counters also of those that are closed. */
+export interface EventLogFigures {
+  readonly queuedRecords: number;
+  readonly queuedBytes: number;
+  /** Attempts at a batch that failed and were made again. */
+  readonly retries: number;
+  readonly groups: readonly GroupFigures[];
+}
+
 /** The event log: two adapters that behave alike, Kafka and tables in PostgreSQL. */
 export interface EventLog {
   readonly kind: 'kafka' | 'embedded';
@@ -99,6 +126,15 @@ export interface EventLog {
   tail(options: TailOptions): Promise<Subscription>;
   /** The offset the next record of the partition will get, at the least. */
   endOffset(partition: TopicPartition): Promise<bigint>;
+  /**
+   * Removes records of a partition for ever: below `below` (what audit has sealed), as far as every group
+   * of topic-access.ts has read, and none appended in the last `keepMs` milliseconds. Resolves with the
+   * first offset that is left. Topics that are kept for ever stay as they are. Audit's alone; it rejects
+   * where the log does not allow it.
+   */
+  trim(partition: TopicPartition, below: bigint, keepMs: number): Promise<bigint>;
+  /** What an operator watches, as of now. */
+  figures(): EventLogFigures;
   /** Closes every producer, subscription and connection made here. */
   close(): Promise<void>;
 }

@@ -7,6 +7,12 @@ import type { EventLogProducer, RecordToAppend, TopicPartition } from './port.js
 
 const MAX_BATCH_RECORDS = 500;
 const MAX_BATCH_BYTES = 512 * 1024;
+/**
+ * What a producer holds, unacknowledged ones included: then it refuses more. A call to an empty producer is
+ * always taken: its caller holds the records anyway.
+ */
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
+const MAX_QUEUED_RECORDS = 100_000;
 const FIRST_BACKOFF_MS = 50;
 const LONGEST_BACKOFF_MS = 1_000;
 
@@ -55,16 +61,22 @@ export class SerialProducer implements EventLogProducer {
   private readonly givenUp = new AbortController();
   private batches = 0;
   private bytes = 0;
+  private records = 0;
   private failedAttempts = 0;
 
   constructor(
     private readonly sender: BatchSender,
     private readonly logger: Logger,
     private readonly onClosed: () => void = () => undefined,
+    private readonly limits = { bytes: MAX_QUEUED_BYTES, records: MAX_QUEUED_RECORDS },
   ) {}
 
   get queuedBytes(): number {
     return this.bytes;
+  }
+
+  get queuedRecords(): number {
+    return this.records;
   }
 
   /** Attempts that failed since the producer was opened. */
@@ -81,6 +93,12 @@ export class SerialProducer implements EventLogProducer {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (
+      this.records > 0 &&
+      (this.bytes + bytes > this.limits.bytes || this.records + records.length > this.limits.records)
+    )
+      return Promise.reject(producerFull(this.records, this.bytes));
     return new Promise((resolve, reject) => {
       const call: Call = { missing: records.length, resolve, reject };
       records.forEach((record, index) => this.enqueue({ record, bytes: sizes[index] as number, call }));
@@ -118,6 +136,7 @@ export class SerialProducer implements EventLogProducer {
     if (line === undefined) this.waiting.set(key, [item]);
     else line.push(item);
     this.bytes += item.bytes;
+    this.records += 1;
   }
 
   private async pump(): Promise<void> {
@@ -135,6 +154,7 @@ export class SerialProducer implements EventLogProducer {
       this.inFlight = [];
       for (const { bytes, call } of items) {
         this.bytes -= bytes;
+        this.records -= 1;
         call.missing -= 1;
         if (call.missing === 0) call.resolve();
       }
@@ -205,6 +225,7 @@ export class SerialProducer implements EventLogProducer {
     this.waiting.clear();
     this.inFlight = [];
     this.bytes = 0;
+    this.records = 0;
     for (const call of calls) call.reject(producerClosed(cause));
     void this.close().catch((error: unknown) =>
       this.logger.warn({ error: messageOf(error) }, 'closing the producer of the event log failed'),
@@ -215,6 +236,13 @@ export class SerialProducer implements EventLogProducer {
     return this.state === 'closed';
   }
 }
+
+const producerFull = (records: number, bytes: number): CodedError =>
+  new CodedError(
+    'PRODUCER_FULL',
+    `the producer of the event log holds ${records} records of ${bytes} bytes that are not acknowledged`,
+    { safeToRetry: true },
+  );
 
 const producerClosed = (cause?: unknown): CodedError =>
   new CodedError(

@@ -82,6 +82,27 @@ describe('SerialProducer', () => {
     expect(producer.queuedBytes).toBe(0);
   });
 
+  it('refuses what it has no room for before anything is queued, and takes it when there is room', async () => {
+    let away = true;
+    const sender = new MemorySender(() => (away ? new Error('away') : undefined));
+    const silent = pino({ level: 'silent' });
+    const producer = new SerialProducer(sender, silent, () => undefined, { bytes: 1_000, records: 10 });
+    // An empty producer takes any call: its caller holds the records anyway.
+    const first = producer.append([one(0, 'x'.repeat(2_000))]);
+    await expect(producer.append([one(0, 'y')])).rejects.toMatchObject({
+      code: 'PRODUCER_FULL',
+      safeToRetry: true,
+    });
+    expect([producer.queuedRecords, producer.queuedBytes]).toEqual([1, 2_001]);
+    away = false;
+    await first;
+    await producer.append(Array.from({ length: 10 }, () => one(0, 'z')));
+    const full = producer.append(Array.from({ length: 10 }, () => one(1, 'z')));
+    await expect(producer.append([one(2, 'z')])).rejects.toMatchObject({ code: 'PRODUCER_FULL' });
+    await full;
+    expect([producer.queuedRecords, producer.queuedBytes]).toEqual([0, 0]);
+  });
+
   it('gives up for good on a hopeless error: rejects everything and closes the sender', async () => {
     const sender = new MemorySender(() => new Error('hopeless'));
     const producer = producerOf(sender);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readSettings, SettingError } from '#libs/kernel/settings.js';
+import { kafkaSecurityShape, readKafkaSecurity, type KafkaSecurity } from './kafka-security-settings.js';
 
 const BROKER = /^[A-Za-z0-9._-]+:[0-9]{1,5}$|^\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}$/;
 
@@ -16,13 +17,14 @@ export const eventLogSettingsShape = {
     .regex(/^[A-Za-z0-9._-]{0,120}$/, 'may have letters, digits, ".", "-" and "_" only, 120 at most')
     .default(''),
   KAFKA_CREATE_TOPICS: z.enum(['on', 'off'], 'must be on or off').default('on'),
+  ...kafkaSecurityShape,
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must be a postgresql:// URL')
     .optional(),
 } as const;
 
-export interface KafkaSettings {
+export interface KafkaSettings extends KafkaSecurity {
   readonly kind: 'kafka';
   /** host:port of each. */
   readonly brokers: readonly string[];
@@ -49,6 +51,7 @@ export function readEventLogSettings(
       brokers: given.KAFKA_BROKERS,
       topicPrefix: given.KAFKA_TOPIC_PREFIX,
       createTopics: given.KAFKA_CREATE_TOPICS === 'on',
+      ...readKafkaSecurity(environment, given.KAFKA_BROKERS),
     };
   }
   if (given.DATABASE_URL === undefined) {

@@ -6,6 +6,7 @@ import { startBroker, type Broker } from '#libs/embedded-kafka/broker.js';
 import { portIsFree } from '#libs/embedded-kafka/port-is-free.js';
 
 export interface TemporaryKafka extends Broker {
+  readonly port: number;
   /** After kill() or stop(): starts it again on the same port with the same data. */
   restart(): Promise<TemporaryKafka>;
   /** Stops the broker and deletes its data. */
@@ -16,11 +17,13 @@ export interface TemporaryKafka extends Broker {
 export async function temporaryKafka(options: {
   java: string;
   home: string;
-  /** Settings beside the usual ones; `port`, `port + 1` and `port + 2` are the broker's to use. */
+  /** Settings beside the usual ones; `port` to `port + 3` are the broker's to use. */
   properties?: (port: number) => Readonly<Record<string, string>>;
+  formatWith?: readonly string[];
+  jvmProperties?: readonly string[];
 }): Promise<TemporaryKafka> {
   const folder = await mkdtemp(path.join(tmpdir(), 'countersign-kafka-'));
-  const port = await freePorts(3);
+  const port = await freePorts(4);
   const start = async (): Promise<TemporaryKafka> => {
     const broker = await startBroker({
       java: options.java,
@@ -29,9 +32,12 @@ export async function temporaryKafka(options: {
       port,
       quick: true,
       properties: options.properties?.(port) ?? {},
+      formatWith: options.formatWith ?? [],
+      jvmProperties: options.jvmProperties ?? [],
     });
     return {
       ...broker,
+      port,
       restart: start,
       dispose: async () => {
         await broker.stop();

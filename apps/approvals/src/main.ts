@@ -16,7 +16,7 @@ async function main(): Promise<void> {
   const policy = effectivePolicy(config);
   const logger = createLogger('approvals', config.logLevel);
   const eventLog = await naming(config.eventLog.kind === 'kafka' ? 'KAFKA_BROKERS' : 'DATABASE_URL', () =>
-    openEventLog(config.eventLog, { applicationName: 'countersign approvals', logger }),
+    openEventLog(config.eventLog, { applicationName: 'countersign approvals', user: 'approvals', logger }),
   );
   await eventLog.ensureTopics();
 

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { AnyEvent } from '#libs/contracts/events/registry.js';
+import { registerEventLogMetrics } from '#libs/event-log/event-log-metrics.js';
 import type { EventLog } from '#libs/event-log/port.js';
 import { FileDirectory } from '#libs/identity/directory.js';
 import { discoveringVerifier } from '#libs/identity/token-verifier.js';
@@ -77,6 +78,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const goingDown = new AbortController();
   const changes = new RequestChanges();
   const registry = createRegistry('approvals');
+  registerEventLogMetrics(registry, eventLog);
   const metrics = new ApprovalsMetrics(registry, pool);
   const drainer = new OutboxDrainer({ pool, databaseUrl: config.databaseUrl, eventLog, logger });
   const notifiers = given.notifiers ?? [];

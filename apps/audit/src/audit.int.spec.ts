@@ -138,6 +138,7 @@ beforeAll(async () => {
     ledgerKey: { keyId: 'unused', privateKey },
     origin: 'localhost/countersign',
     trustFolder: path.join(home, 'trust'),
+    eventLogKeepMs: undefined,
   };
   await startLog();
   producer = await eventLog.producer();

@@ -4,7 +4,7 @@ import type { SigningKey } from '#libs/contracts/event-signature.js';
 import { parseSigningKey } from '#libs/contracts/key-files.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { fileSetting } from '#libs/kernel/file-setting.js';
-import { portSetting, readSettings } from '#libs/kernel/settings.js';
+import { durationSetting, portSetting, readSettings } from '#libs/kernel/settings.js';
 import { isKeyName } from '#libs/tlog/vkey.js';
 
 /** An origin becomes `<this>/<topic>/<partition>` and stays below 255 bytes. */
@@ -34,6 +34,11 @@ const schema = z.object({
     )
     .default('localhost/countersign'),
   COUNTERSIGN_TRUST: z.string().optional(),
+  COUNTERSIGN_EVENT_LOG_KEEP: z
+    .literal('forever')
+    .transform(() => undefined)
+    .or(durationSetting)
+    .default(7 * 86_400_000),
 });
 
 export interface AuditConfig {
@@ -51,6 +56,8 @@ export interface AuditConfig {
   readonly origin: string;
   /** Outside the database: the logs' keys and their last checkpoints. */
   readonly trustFolder: string;
+  /** How long a record stays in the event log after it was appended, ms; undefined: for ever. */
+  readonly eventLogKeepMs: number | undefined;
 }
 
 /** Reads everything the service needs to start. Throws SettingError, one line that names the variable. */
@@ -67,6 +74,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     publicUrl: given.COUNTERSIGN_AUDIT_PUBLIC_URL,
     ledgerKey: fileSetting('COUNTERSIGN_LEDGER_KEY', given.COUNTERSIGN_LEDGER_KEY, parseSigningKey),
     origin: given.COUNTERSIGN_LEDGER_ORIGIN,
+    eventLogKeepMs: given.COUNTERSIGN_EVENT_LOG_KEEP,
     trustFolder: path.resolve(given.COUNTERSIGN_TRUST ?? path.join(given.COUNTERSIGN_HOME, 'trust')),
   };
 }

@@ -33,7 +33,11 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end(0));
 
-  const eventLog = await openEventLog(config.eventLog, { applicationName: 'countersign audit', logger });
+  const eventLog = await openEventLog(config.eventLog, {
+    applicationName: 'countersign audit',
+    user: 'audit',
+    logger,
+  });
   stopParts = () => eventLog.close();
   await eventLog.ensureTopics();
   const audit = await startAudit(config, {

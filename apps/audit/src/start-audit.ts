@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { TOPIC_NAMES } from '#libs/contracts/topics.js';
+import { registerEventLogMetrics } from '#libs/event-log/event-log-metrics.js';
 import type { EventLog } from '#libs/event-log/port.js';
 import { discoveringVerifier } from '#libs/identity/token-verifier.js';
 import type { Clock } from '#libs/kernel/clock.js';
@@ -24,6 +25,7 @@ import { LedgerIngest } from './ingest/ledger-ingest.js';
 import { publishedLog } from './logs/published-log.js';
 import { changesProjection } from './projections/changes/changes-projection.js';
 import { ProjectionRunner } from './projections/projection-runner.js';
+import { EventLogTrimmer } from './trimming/event-log-trimmer.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../deploy/migrations', import.meta.url));
 
@@ -31,6 +33,7 @@ const MIGRATIONS = fileURLToPath(new URL('../../../deploy/migrations', import.me
 const SIGN_EVERY_MS = 250;
 const PROJECT_EVERY_MS = 250;
 const CONNECTIONS = 8;
+const TRIM_EVERY_MS = 600_000;
 
 export interface Surroundings {
   readonly eventLog: EventLog;
@@ -86,6 +89,7 @@ async function startParts(
   opened(() => signer.stop());
 
   const registry = createRegistry('audit');
+  registerEventLogMetrics(registry, eventLog);
   const ingest = new LedgerIngest({
     query: pool.query,
     log: eventLog,
@@ -137,6 +141,20 @@ async function startParts(
     },
   });
   consuming = undefined;
+  if (config.eventLogKeepMs !== undefined) {
+    const keepMs = config.eventLogKeepMs;
+    const trimmer = new EventLogTrimmer({
+      query: pool.query,
+      log: eventLog,
+      chains,
+      keepMs,
+      // Often enough that what may go is gone a little after its time.
+      everyMs: Math.min(TRIM_EVERY_MS, Math.max(keepMs / 10, 1_000)),
+      logger,
+    });
+    trimmer.start();
+    opened(() => trimmer.stop());
+  }
   opened(() => {
     consuming = 'the service is stopping';
     return subscription.stop();

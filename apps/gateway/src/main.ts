@@ -13,7 +13,11 @@ const STOP_LIMIT_MS = 10_000;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const logger = createLogger('gateway', config.logLevel);
-  const eventLog = await openEventLog(config.eventLog, { applicationName: 'countersign gateway', logger });
+  const eventLog = await openEventLog(config.eventLog, {
+    applicationName: 'countersign gateway',
+    user: 'gateway',
+    logger,
+  });
   let gateway: Gateway;
   try {
     await eventLog.ensureTopics();

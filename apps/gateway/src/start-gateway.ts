@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { registerEventLogMetrics } from '#libs/event-log/event-log-metrics.js';
 import type { EventLog } from '#libs/event-log/port.js';
 import { discoveringVerifier } from '#libs/identity/token-verifier.js';
 import type { Clock } from '#libs/kernel/clock.js';
@@ -68,6 +69,7 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
   const { tenant } = config;
   const policies = new PolicyInForce(config.policy);
   const registry = createRegistry('gateway');
+  registerEventLogMetrics(registry, eventLog);
   const metrics = new GatewayMetrics(registry);
   const gatewayId = config.gatewayId ?? (await keptGatewayId(config.spoolFolder, newId));
   const { spool } = await openSpool({

@@ -6,6 +6,7 @@ export async function collect(
   at: TopicPartition,
   count: number,
   from: 'start' | bigint = 'start',
+  reader = 'collect',
 ): Promise<LogRecord[]> {
   const found: LogRecord[] = [];
   let failure: Error | undefined;
@@ -14,7 +15,7 @@ export async function collect(
   if (count === 0) enough();
   const tail = await log.tail({
     ...at,
-    reader: 'collect',
+    reader,
     from,
     onRecord: (record) => {
       found.push(record);

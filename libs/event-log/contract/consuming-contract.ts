@@ -157,6 +157,61 @@ export function describeConsuming(install: () => Promise<Installation>): void {
       await member.stop();
     });
 
+    it('halt at an offset that is gone also where nothing is left and nothing comes', async () => {
+      await producer.append(records('requests', 2, 'r', 10));
+      await installation.trim(AT, 10n);
+      ledger.setPosition(AT, 3n);
+      const member = await consume('a');
+      await eventually(() => expect(fatal).toHaveLength(1), 30_000);
+      expect(fatal[0]).toMatchObject({ code: 'OFFSET_GONE' });
+      expect(ledger.total).toBe(0);
+      await member.stop();
+    }, 60_000);
+
+    it('halt when what they are about to read is removed under them', async () => {
+      await producer.append(records('requests', 2, 'r', 3));
+      let fail = false;
+      const member = await consume(
+        'a',
+        ledger.member('a', () => {
+          if (fail) throw new Error('the database is away');
+        }),
+      );
+      await eventually(() => expect(ledger.values(AT)).toEqual(['r0', 'r1', 'r2']));
+      fail = true;
+      await producer.append(records('requests', 2, 's', 3));
+      await installation.trim(AT, 5n);
+      await eventually(() => expect(fatal).toHaveLength(1), 30_000);
+      expect(fatal[0]).toMatchObject({ code: 'OFFSET_GONE' });
+      await member.stop();
+    }, 60_000);
+
+    it('do not let a slow partition hold up another', async () => {
+      await producer.append([record('requests', 0, 'slow')]);
+      let release: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      let slow = false;
+      const member = await consume(
+        'a',
+        ledger.member('a', async (at) => {
+          if (at.partition !== 0) return;
+          slow = true;
+          await released;
+        }),
+      );
+      await eventually(() => expect(slow).toBe(true));
+      const quick = { topic: 'requests', partition: 1 } as const;
+      for (let i = 0; i < 5; i += 1) {
+        await producer.append([record('requests', 1, String(i)), record('requests', 0, 'more')]);
+        await eventually(() => expect(ledger.values(quick)).toHaveLength(i + 1));
+      }
+      expect(ledger.values({ topic: 'requests', partition: 0 })).toEqual([]);
+      release();
+      await eventually(() => expect(ledger.values({ topic: 'requests', partition: 0 })).toHaveLength(6));
+      await member.stop();
+      expect(fatal).toEqual([]);
+    }, 60_000);
+
     it('begin behind what was trimmed when the claim stands there', async () => {
       await producer.append(records('requests', 2, 'r', 10));
       await installation.trim(AT, 5n);

@@ -26,7 +26,7 @@ const PROGRAM = `
 
 /**
  * Uses the event log in a process of its own (from dist), closes it, and tells what the process said on
- * stderr, where Node prints its warnings, and how it ended: by itself, or 'hung' after 30 s.
+ * stderr, where Node prints its warnings, and how it ended: by itself, or 'hung' after 90 s.
  */
 export function runQuietly(
   environment: Readonly<Record<string, string>>,
@@ -38,7 +38,7 @@ export function runQuietly(
     });
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 90_000);
     child.once('error', reject);
     child.once('close', (code, signal) => {
       clearTimeout(timer);

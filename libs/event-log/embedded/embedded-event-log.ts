@@ -2,8 +2,10 @@ import type { Logger } from 'pino';
 import { TOPIC_NAMES, TOPICS, type Topic } from '#libs/contracts/topics.js';
 import { systemClock } from '#libs/kernel/clock.js';
 import { CodedError } from '#libs/kernel/coded-error.js';
+import { FigureBook } from '../figure-book.js';
 import type {
   EventLog,
+  EventLogFigures,
   GroupOptions,
   LogRecord,
   Subscription,
@@ -11,12 +13,17 @@ import type {
   TopicPartition,
 } from '../port.js';
 import { SerialProducer } from '../serial-producer.js';
+import { NEVER_TRIMMED } from '../topic-access.js';
 import { Connection } from './connection.js';
 import { EmbeddedBatchSender } from './embedded-batch-sender.js';
 import { GroupMember, type GroupTimes } from './group-member.js';
-import { readBounds, readClusterId, readRecords, readTopics } from './log-queries.js';
+import { listBounds, readBounds, readClusterId, readRecords, readTopics, trimStep } from './log-queries.js';
 import { Notifications } from './notifications.js';
+import { PartitionPoll } from './partition-poll.js';
 import { ReadingLoop } from './reading-loop.js';
+
+/** Records deleted in one transaction. */
+const TRIM_RECORDS = 5_000;
 
 const DEFAULT_TIMES: GroupTimes = { sessionTimeoutMs: 8_000, heartbeatMs: 1_000 };
 
@@ -25,6 +32,8 @@ export class EmbeddedEventLog implements EventLog {
   readonly kind = 'embedded';
   private readonly closers = new Set<() => Promise<void>>();
   private readonly notifications: Notifications;
+  private readonly poll: PartitionPoll;
+  private readonly book = new FigureBook();
 
   private constructor(
     readonly clusterId: string,
@@ -38,6 +47,7 @@ export class EmbeddedEventLog implements EventLog {
     },
   ) {
     this.notifications = new Notifications(options.url, `${options.applicationName} events`, options.logger);
+    this.poll = new PartitionPoll(reader, () => this.notifications.isListening, options.logger);
   }
 
   /** Connects; throws EVENT_LOG_MISSING where the schema is not there. */
@@ -51,6 +61,8 @@ export class EmbeddedEventLog implements EventLog {
     try {
       const clusterId = await readClusterId(reader);
       const rows = await readTopics(reader);
+      // Of the newest migration: an older schema is told now and not later.
+      await listBounds(reader, []);
       const wrong = TOPIC_NAMES.find(
         (topic) => rows.find((row) => row.topic === topic)?.partitions !== TOPICS[topic].partitions,
       );
@@ -98,8 +110,12 @@ export class EmbeddedEventLog implements EventLog {
       throw error;
     }
     const close = (): Promise<void> => producer.close();
-    const producer = new SerialProducer(sender, logger, () => this.closers.delete(close));
+    const producer = new SerialProducer(sender, logger, () => {
+      this.closers.delete(close);
+      this.book.removeProducer(producer);
+    });
     this.closers.add(close);
+    this.book.addProducer(producer);
     return producer;
   }
 
@@ -114,12 +130,17 @@ export class EmbeddedEventLog implements EventLog {
       ),
       read: this.read,
       notifications: this.notifications,
+      poll: this.poll,
       times,
       clock: systemClock,
       logger,
-      onStopped: () => this.closers.delete(stop),
+      onStopped: () => {
+        this.closers.delete(stop);
+        this.book.removeReader(member);
+      },
     });
     this.closers.add(stop);
+    this.book.addReader(member);
     return member;
   }
 
@@ -138,6 +159,7 @@ export class EmbeddedEventLog implements EventLog {
     const loop = new ReadingLoop({
       at,
       read: this.read,
+      poll: this.poll,
       logger: this.options.logger,
       onFatal: fail,
       position: {
@@ -160,13 +182,18 @@ export class EmbeddedEventLog implements EventLog {
     const unlisten = this.notifications.listen(`event_log_${options.topic}`, (partition) => {
       if (partition === '' || partition === String(options.partition)) loop.ring();
     });
+    const figures = {
+      figures: () => ({ group: `tail-${options.reader}`, rebalances: 0, partitions: [loop.figures()] }),
+    };
     const stop = async (): Promise<void> => {
       stopped = true;
       unlisten();
       await loop.stop();
       this.closers.delete(stop);
+      this.book.removeReader(figures);
     };
     this.closers.add(stop);
+    this.book.addReader(figures);
     return { stop };
   }
 
@@ -174,8 +201,21 @@ export class EmbeddedEventLog implements EventLog {
     return (await readBounds(this.reader, partition)).next;
   }
 
+  async trim(partition: TopicPartition, below: bigint, keepMs: number): Promise<bigint> {
+    if (NEVER_TRIMMED.includes(partition.topic)) return (await readBounds(this.reader, partition)).first;
+    for (;;) {
+      const { first, deleted } = await trimStep(this.reader, partition, below, keepMs, TRIM_RECORDS);
+      if (deleted < TRIM_RECORDS) return first;
+    }
+  }
+
+  figures(): EventLogFigures {
+    return this.book.figures();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.closers].map((close) => close()));
+    await this.poll.close();
     await this.notifications.close();
     await this.reader.close();
   }

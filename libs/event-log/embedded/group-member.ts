@@ -3,10 +3,11 @@ import type { Logger } from 'pino';
 import type { Clock } from '#libs/kernel/clock.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { partitionKey } from '../partition-key.js';
-import type { GroupOptions, LogRecord, Subscription, TopicPartition } from '../port.js';
+import type { GroupFigures, GroupOptions, LogRecord, Subscription, TopicPartition } from '../port.js';
 import type { Connection } from './connection.js';
-import { fatalReadError, heartbeat, type HeldPartition } from './log-queries.js';
+import { fatalReadError, heartbeat, reportPositions, type HeldPartition } from './log-queries.js';
 import type { Notifications } from './notifications.js';
+import type { PartitionPoll } from './partition-poll.js';
 import { ReadingLoop } from './reading-loop.js';
 import { WakeUp } from './wake-up.js';
 
@@ -30,6 +31,8 @@ export class GroupMember implements Subscription {
   private readonly held = new Map<string, Held>();
   /** Handlers have ended; the database is told at the next heartbeat. */
   private readonly released = new Map<string, TopicPartition>();
+  /** What the database was told of positions. */
+  private readonly reported = new Map<string, bigint>();
   private readonly wakeUp = new WakeUp();
   private readonly unlisten: (() => void)[];
   private stopping: Promise<void> | undefined;
@@ -47,6 +50,7 @@ export class GroupMember implements Subscription {
       readonly connection: Connection;
       readonly read: (at: TopicPartition, from: bigint) => Promise<LogRecord[]>;
       readonly notifications: Notifications;
+      readonly poll: PartitionPoll;
       readonly times: GroupTimes;
       readonly clock: Clock;
       readonly logger: Logger;
@@ -65,16 +69,12 @@ export class GroupMember implements Subscription {
     this.running = this.run();
   }
 
-  /** How often the set of partitions held here changed. */
-  get rebalances(): number {
-    return this.rebalanceCount;
-  }
-
-  /** The next offset of each partition held here, where it is known. */
-  positions(): { readonly at: TopicPartition; readonly next: bigint }[] {
-    return [...this.held.values()].flatMap(({ at, loop }) =>
-      loop.next === undefined ? [] : [{ at, next: loop.next }],
-    );
+  figures(): GroupFigures {
+    return {
+      group: this.options.group,
+      rebalances: this.rebalanceCount,
+      partitions: [...this.held.values()].map(({ loop }) => loop.figures()),
+    };
   }
 
   stop(): Promise<void> {
@@ -134,6 +134,18 @@ export class GroupMember implements Subscription {
     this.leaseEndsAt = sentAt + this.parts.times.sessionTimeoutMs;
     for (const at of released) this.released.delete(partitionKey(at));
     this.reconcile(rows);
+    await this.report();
+  }
+
+  /** Tells how far this member has read, so that what everybody has read can be trimmed. */
+  private async report(): Promise<void> {
+    const moved = [...this.held].flatMap(([key, { at, loop }]) => {
+      const { next } = loop;
+      return next === undefined || next === this.reported.get(key) ? [] : [{ key, at, next }];
+    });
+    if (moved.length === 0) return;
+    await reportPositions(this.parts.connection, this.options.group, moved);
+    for (const { key, next } of moved) this.reported.set(key, next);
   }
 
   private reconcile(rows: readonly HeldPartition[]): void {
@@ -166,6 +178,7 @@ export class GroupMember implements Subscription {
     const loop = new ReadingLoop({
       at,
       read: this.parts.read,
+      poll: this.parts.poll,
       logger: this.parts.logger,
       onFatal: (error) => this.fail(error),
       position: {

@@ -64,6 +64,56 @@ export async function readBounds(
   return { first: BigInt(row.first_offset), next: BigInt(row.next_offset) };
 }
 
+export interface Bounds extends TopicPartition {
+  readonly first: bigint;
+  readonly next: bigint;
+}
+
+/** The same for every partition of the topics. */
+export async function listBounds(connection: Connection, topics: readonly Topic[]): Promise<Bounds[]> {
+  const rows = await connection.query<{
+    topic: Topic;
+    partition: number;
+    first_offset: string;
+    next_offset: string;
+  }>('SELECT topic, partition, first_offset, next_offset FROM event_log.list_bounds($1)', [topics]);
+  return rows.map(({ topic, partition, first_offset, next_offset }) => ({
+    topic,
+    partition,
+    first: BigInt(first_offset),
+    next: BigInt(next_offset),
+  }));
+}
+
+/** Tells how far the group has read: everything below is stored. */
+export const reportPositions = (
+  connection: Connection,
+  group: string,
+  positions: readonly { readonly at: TopicPartition; readonly next: bigint }[],
+): Promise<unknown> =>
+  connection.query('SELECT event_log.report_positions($1, $2, $3, $4)', [
+    group,
+    positions.map(({ at }) => at.topic),
+    positions.map(({ at }) => at.partition),
+    positions.map(({ next }) => next),
+  ]);
+
+/** One step of trimming: where the partition begins now, and how many records were deleted. */
+export async function trimStep(
+  connection: Connection,
+  { topic, partition }: TopicPartition,
+  below: bigint,
+  keepMs: number,
+  atMost: number,
+): Promise<{ first: bigint; deleted: number }> {
+  const [row] = await connection.query<{ first_offset: string; deleted: number }>(
+    'SELECT first_offset, deleted FROM event_log.trim($1, $2, $3, $4, $5)',
+    [topic, partition, below, keepMs, atMost],
+  );
+  if (row === undefined) throw new CodedError('NO_SUCH_PARTITION', `${topic} has no partition ${partition}`);
+  return { first: BigInt(row.first_offset), deleted: row.deleted };
+}
+
 const READ_RECORDS = 500;
 const READ_BYTES = 1024 * 1024;
 

@@ -38,6 +38,11 @@ export class Notifications {
     return () => this.listeners.get(channel)?.delete(listener);
   }
 
+  /** Whether notifications arrive now. */
+  get isListening(): boolean {
+    return this.client !== undefined;
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.stopped.abort();

@@ -11,5 +11,5 @@ describe('a process that uses the embedded event log', () => {
     const result = await runQuietly({ DATABASE_URL: installation.url });
     await server.dispose();
     expect(result).toEqual({ stderr: '', ended: '0' });
-  }, 60_000);
+  }, 150_000);
 });

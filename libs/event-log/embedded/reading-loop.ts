@@ -1,10 +1,13 @@
 import type { Logger } from 'pino';
 import { messageOf } from '#libs/kernel/coded-error.js';
-import type { LogRecord, TopicPartition } from '../port.js';
+import { PartitionProgress } from '../partition-progress.js';
+import type { LogRecord, PartitionFigures, TopicPartition } from '../port.js';
 import { fatalReadError } from './log-queries.js';
+import type { PartitionPoll } from './partition-poll.js';
 import { WakeUp } from './wake-up.js';
 
-const POLL_MS = 500;
+/** Rings come from notifications and from the poll that all loops share; this is for nothing at all. */
+const FALLBACK_MS = 30_000;
 const PAUSE_MS = 300;
 
 /** What a loop does with its partition: where it stands, and what becomes of what was read. */
@@ -23,6 +26,7 @@ export class ReadingLoop {
   private readonly wakeUp = new WakeUp();
   private stopping = false;
   private position: bigint | undefined;
+  private readonly progress: PartitionProgress;
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<void>;
 
@@ -31,11 +35,22 @@ export class ReadingLoop {
       readonly at: TopicPartition;
       readonly position: ReadingPosition;
       readonly read: (at: TopicPartition, from: bigint) => Promise<LogRecord[]>;
+      readonly poll: PartitionPoll;
       readonly onFatal: (error: Error) => void;
       readonly logger: Logger;
     },
   ) {
-    this.ended = this.run();
+    this.progress = new PartitionProgress(options.at, Date.now);
+    const unwatch = options.poll.watch(options.at, ({ first, next }) => {
+      this.progress.looked(next);
+      // Beyond either end reading says what is wrong.
+      if (this.position !== undefined && (this.position !== next || this.position < first)) this.ring();
+    });
+    this.ended = this.run().finally(unwatch);
+  }
+
+  figures(): PartitionFigures {
+    return this.progress.figures();
   }
 
   /** The next offset it reads; undefined while it does not know. */
@@ -75,17 +90,22 @@ export class ReadingLoop {
 
   private async step(): Promise<void> {
     const { at, position, read } = this.options;
-    this.position ??= await position.begin();
+    if (this.position === undefined) {
+      this.position = await position.begin();
+      this.progress.stands(this.position);
+    }
     if (this.stopping) return;
     const records = await read(at, this.position);
     const last = records.at(-1);
-    if (last === undefined) return this.wakeUp.sleep(POLL_MS);
+    if (last === undefined) return this.wakeUp.sleep(FALLBACK_MS);
     if (this.stopping) return;
     let taken = false;
+    this.progress.delivering((records[0] as LogRecord).appendedAt);
     try {
       taken = await position.take(records);
     } finally {
       this.position = taken ? last.offset + 1n : undefined;
+      if (this.position !== undefined) this.progress.stands(this.position);
     }
     if (!taken) await this.pause();
   }

@@ -4,24 +4,15 @@ import { connectClient, type PgClient } from '#libs/postgres/client.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import { collect } from '../contract/collect.js';
 import { record } from '../contract/installation.js';
+import { NEVER_TRIMMED, TOPIC_ACCESS, groupsOf } from '../topic-access.js';
 import { installEmbedded, makeTemplate, type EmbeddedInstallation } from './embedded-installation.js';
 
 const SERVICES = ['gateway', 'approvals', 'audit', 'reader'] as const;
 type Service = (typeof SERVICES)[number];
 
-/** The whole of it, as DESIGN.md's Trust says; what is not here must be refused. */
-const MAY_APPEND: Record<Service, readonly Topic[]> = {
-  gateway: ['statements', 'requests'],
-  approvals: ['decisions', 'approvals', 'control'],
-  audit: [],
-  reader: [],
-};
-const MAY_READ: Record<Service, readonly Topic[]> = {
-  gateway: ['decisions', 'control'],
-  approvals: ['requests', 'control'],
-  audit: ['statements', 'requests', 'decisions', 'approvals', 'control'],
-  reader: [],
-};
+/** The whole of it; what is not here must be refused. */
+const accessOf = (service: Service, what: 'append' | 'read'): readonly Topic[] =>
+  service === 'reader' ? [] : TOPIC_ACCESS[service][what];
 const REFUSED = '42501';
 
 describe('the roles of the embedded event log', () => {
@@ -73,7 +64,7 @@ describe('the roles of the embedded event log', () => {
         expect([service, topic, code]).toEqual([
           service,
           topic,
-          MAY_APPEND[service].includes(topic) ? 'done' : 'PRODUCER_CLOSED',
+          accessOf(service, 'append').includes(topic) ? 'done' : 'PRODUCER_CLOSED',
         ]);
       }
     }
@@ -81,7 +72,7 @@ describe('the roles of the embedded event log', () => {
     await expect(audit.producer()).rejects.toMatchObject({ code: REFUSED });
     const all = await installation.open();
     for (const topic of TOPIC_NAMES) {
-      const writers = SERVICES.filter((service) => MAY_APPEND[service].includes(topic));
+      const writers = SERVICES.filter((service) => accessOf(service, 'append').includes(topic));
       const found = await collect(all, { topic, partition: 0 }, writers.length);
       expect(found.map((one) => String(one.value))).toEqual(writers.map((service) => `by ${service}`));
     }
@@ -96,7 +87,7 @@ describe('the roles of the embedded event log', () => {
         expect([service, topic, code]).toEqual([
           service,
           topic,
-          MAY_READ[service].includes(topic) ? 'done' : REFUSED,
+          accessOf(service, 'read').includes(topic) ? 'done' : REFUSED,
         ]);
       }
     }
@@ -131,6 +122,8 @@ describe('the roles of the embedded event log', () => {
       'groups',
       'members',
       'assignments',
+      'required_groups',
+      'positions',
     ];
     await installation.admin(async (client) => {
       const { rows } = await client.query<{ name: string }>(
@@ -166,6 +159,48 @@ describe('the roles of the embedded event log', () => {
     }
   });
 
+  it('let audit alone trim, and not what is kept for ever', async () => {
+    for (const service of SERVICES) {
+      for (const topic of TOPIC_NAMES) {
+        const trim = as(service, (client) =>
+          client.query('SELECT * FROM event_log.trim($1, 0, 0, 0, 10)', [topic]),
+        );
+        const may = service === 'audit' && !NEVER_TRIMMED.includes(topic);
+        expect([service, topic, await codeOf(trim)]).toEqual([service, topic, may ? 'done' : REFUSED]);
+      }
+    }
+  });
+
+  it('let nobody say how far the group of another has read', async () => {
+    const beat = 'SELECT * FROM event_log.heartbeat($1, $2, $3, $4, $5, $6)';
+    const member = ['approvals', '33333333-3333-4333-8333-333333333333', ['requests'], 3_000, [], []];
+    await as('approvals', (client) => client.query(beat, member));
+    const report =
+      "SELECT event_log.report_positions('approvals', ARRAY['requests'], ARRAY[0], ARRAY[0::bigint])";
+    for (const service of SERVICES) {
+      const code = await codeOf(as(service, (client) => client.query(report)));
+      expect([service, code]).toEqual([service, service === 'approvals' ? 'done' : REFUSED]);
+    }
+    // Ahead of the log's end is no position at all.
+    await as('approvals', (client) => client.query(report.replace('0::bigint', '999999::bigint')));
+    await installation.admin(async (client) => {
+      const { rows } = await client.query<{ next_offset: string }>(
+        "SELECT next_offset FROM event_log.positions WHERE group_name = 'approvals'",
+      );
+      expect(rows).toEqual([{ next_offset: '0' }]);
+    });
+  });
+
+  it('wait with trimming for the groups that the services go by', async () => {
+    await installation.admin(async (client) => {
+      const { rows } = await client.query<{ topic: Topic; groups: string[] }>(
+        'SELECT topic, array_agg(group_name) AS groups FROM event_log.required_groups GROUP BY topic',
+      );
+      const found = Object.fromEntries(rows.map(({ topic, groups }) => [topic, groups.sort()]));
+      expect(found).toEqual(Object.fromEntries(TOPIC_NAMES.map((topic) => [topic, groupsOf(topic).sort()])));
+    });
+  });
+
   it('keep what is written from the owner too', async () => {
     await installation.admin(async (client) => {
       await client.query('SET ROLE countersign_event_log_owner');
@@ -173,8 +208,9 @@ describe('the roles of the embedded event log', () => {
         'UPDATE event_log.log SET value = key',
         'DELETE FROM event_log.log',
         'TRUNCATE event_log.log',
+        'UPDATE event_log.heads SET next_offset = next_offset - 1 WHERE next_offset > 0',
       ])
-        expect(await codeOf(client.query(statement))).toBe(REFUSED);
+        expect([statement, await codeOf(client.query(statement))]).toEqual([statement, REFUSED]);
     });
     await installation.admin(async (client) => {
       await client.query('SET session_replication_role = replica');

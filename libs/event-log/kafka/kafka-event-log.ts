@@ -4,8 +4,16 @@ import type { Admin, Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Topic } from '#libs/contracts/topics.js';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
+import { FigureBook } from '../figure-book.js';
 import { partitionKey } from '../partition-key.js';
-import type { EventLog, GroupOptions, Subscription, TailOptions, TopicPartition } from '../port.js';
+import type {
+  EventLog,
+  EventLogFigures,
+  GroupOptions,
+  Subscription,
+  TailOptions,
+  TopicPartition,
+} from '../port.js';
 import { SerialProducer } from '../serial-producer.js';
 import type { KafkaSettings } from '../settings.js';
 import { KafkaBatchSender } from './kafka-batch-sender.js';
@@ -13,6 +21,7 @@ import { kafkaClient } from './kafka-client.js';
 import { KafkaReader } from './kafka-reader.js';
 import { PartitionBounds } from './partition-bounds.js';
 import { ensureKafkaTopics } from './topic-check.js';
+import { trimKafka } from './trim-kafka.js';
 
 /** A broker that has just started is not ready to hand out producer ids for a while. */
 const CONNECT_WITHIN_MS = 20_000;
@@ -21,14 +30,23 @@ interface Parts {
   readonly settings: KafkaSettings;
   readonly applicationName: string;
   readonly sessionTimeoutMs: number;
+  /** What this process uses. */
+  readonly topics: readonly Topic[];
   readonly logger: Logger;
 }
+
+const isLoginRefused = (error: unknown): boolean =>
+  (error as { name?: string } | null)?.name === 'KafkaJSSASLAuthenticationError';
+
+const isNotAllowed = (error: unknown): boolean =>
+  (error as { type?: string } | null)?.type?.endsWith('_AUTHORIZATION_FAILED') === true;
 
 /** The event log in Kafka, by kafkajs 2.2.4 and the rules that make it safe. Open it with `open`. */
 export class KafkaEventLog implements EventLog {
   readonly kind = 'kafka';
   private readonly closers = new Set<() => Promise<void>>();
   private readonly bounds: PartitionBounds;
+  private readonly book = new FigureBook();
 
   private constructor(
     readonly clusterId: string,
@@ -49,11 +67,12 @@ export class KafkaEventLog implements EventLog {
       return new KafkaEventLog(clusterId, kafka, admin, parts);
     } catch (cause) {
       await admin.disconnect();
-      throw new CodedError(
-        'KAFKA_UNREACHABLE',
-        `KAFKA_BROKERS: no answer from ${parts.settings.brokers.join(',')}: ${messageOf(cause)}`,
-        { cause },
-      );
+      const [why] = messageOf(cause).split('\n');
+      const brokers = parts.settings.brokers.join(',');
+      const line = isLoginRefused(cause)
+        ? `KAFKA_SASL_MECHANISM: ${brokers} refused the login: ${why}`
+        : `KAFKA_BROKERS: no answer from ${brokers}: ${why}`;
+      throw new CodedError('KAFKA_UNREACHABLE', line, { cause });
     }
   }
 
@@ -63,15 +82,25 @@ export class KafkaEventLog implements EventLog {
   }
 
   ensureTopics(): Promise<void> {
-    return ensureKafkaTopics(this.admin, this.topicName, this.parts.settings.createTopics);
+    return ensureKafkaTopics({
+      admin: this.admin,
+      topics: this.parts.topics,
+      topicName: this.topicName,
+      mayCreate: this.parts.settings.createTopics,
+      logger: this.parts.logger,
+    });
   }
 
   async producer(): Promise<SerialProducer> {
     const sender = new KafkaBatchSender(this.kafka, this.topicName);
     await this.connectSoon(() => sender.open());
     const close = (): Promise<void> => producer.close();
-    const producer = new SerialProducer(sender, this.parts.logger, () => this.closers.delete(close));
+    const producer = new SerialProducer(sender, this.parts.logger, () => {
+      this.closers.delete(close);
+      this.book.removeProducer(producer);
+    });
     this.closers.add(close);
+    this.book.addProducer(producer);
     return producer;
   }
 
@@ -82,6 +111,7 @@ export class KafkaEventLog implements EventLog {
         lows.set(partitionKey({ topic, partition }), first);
     }
     return this.read({
+      name: options.group,
       groupId: this.named(options.group),
       topics: this.namesOf(options.topics),
       onFatal: options.onFatal,
@@ -104,6 +134,7 @@ export class KafkaEventLog implements EventLog {
     }
     let halted: Error | undefined;
     const reader = await this.read({
+      name: `tail-${options.reader}`,
       groupId: this.named(`tail-${options.reader}-${randomUUID()}`),
       topics: this.namesOf([options.topic]),
       only: options.partition,
@@ -135,6 +166,21 @@ export class KafkaEventLog implements EventLog {
     return (await this.bounds.of(partition)).next;
   }
 
+  trim(partition: TopicPartition, below: bigint, keepMs: number): Promise<bigint> {
+    return trimKafka(
+      { admin: this.admin, bounds: this.bounds, named: (name) => this.named(name) },
+      partition,
+      {
+        below,
+        youngSince: Date.now() - keepMs,
+      },
+    );
+  }
+
+  figures(): EventLogFigures {
+    return this.book.figures();
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.closers].map((close) => close()));
     await this.admin.disconnect();
@@ -143,7 +189,7 @@ export class KafkaEventLog implements EventLog {
   private async read(
     options: Pick<
       ConstructorParameters<typeof KafkaReader>[0],
-      'groupId' | 'topics' | 'only' | 'position' | 'onFatal'
+      'name' | 'groupId' | 'topics' | 'only' | 'position' | 'onFatal'
     >,
   ): Promise<KafkaReader> {
     const stop = (): Promise<void> => reader.stop();
@@ -153,10 +199,14 @@ export class KafkaEventLog implements EventLog {
       bounds: this.bounds,
       sessionTimeoutMs: this.parts.sessionTimeoutMs,
       logger: this.parts.logger,
-      onStopped: () => this.closers.delete(stop),
+      onStopped: () => {
+        this.closers.delete(stop);
+        this.book.removeReader(reader);
+      },
     });
     await reader.start();
     this.closers.add(stop);
+    this.book.addReader(reader);
     return reader;
   }
 
@@ -166,7 +216,7 @@ export class KafkaEventLog implements EventLog {
       try {
         return await connect();
       } catch (error) {
-        if (performance.now() > deadline) throw error;
+        if (performance.now() > deadline || isLoginRefused(error) || isNotAllowed(error)) throw error;
         await sleep(300);
       }
     }

@@ -1,31 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Topic } from '#libs/contracts/topics.js';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 import { partitionKey } from '../partition-key.js';
-import type { LogRecord, Subscription, TopicPartition } from '../port.js';
+import { PartitionProgress } from '../partition-progress.js';
+import type { GroupFigures, Subscription, TopicPartition } from '../port.js';
 import { isPositionError, type PartitionBounds } from './partition-bounds.js';
 import { KAFKA_RETRY } from './kafka-client.js';
-import { withHeartbeats } from './with-heartbeats.js';
+import { PartitionIntake, type KafkaPosition } from './partition-intake.js';
 
 const PAUSE_MS = 300;
 const HEARTBEAT_MS = 1_000;
 const MAX_WAIT_MS = 150;
 const STOP_WAITS_FOR_JOIN_MS = 3_000;
-
-/** What is done with the partitions of a reader. */
-export interface KafkaPosition {
-  /** Where to begin to fetch after a join; read synchronously. */
-  joinAt(at: TopicPartition): bigint;
-  /** Before the first batch after a join: the next offset to take. A rejection is tried again. */
-  begin(at: TopicPartition): Promise<bigint>;
-  /** Takes records. True: resolved. False or a rejection: the position is no longer known, begin again. */
-  take(at: TopicPartition, records: readonly LogRecord[]): Promise<boolean>;
-}
+/** kafkajs fetches nothing while a handler of the last fetch runs: a slower one is waited for elsewhere. */
+const SLOW_AFTER_MS = 100;
+const LOOK_EVERY_MS = 3_000;
 
 export interface KafkaReaderOptions {
   readonly kafka: Kafka;
+  /** As operators know it. */
+  readonly name: string;
   readonly groupId: string;
   readonly topics: ReadonlyMap<string, Topic>;
   /** Reads this partition only; the others stay paused. */
@@ -38,21 +34,25 @@ export interface KafkaReaderOptions {
   readonly logger: Logger;
 }
 
-interface Claim {
-  next: bigint;
-  /** A seek to `next` was made: a later first offset is then a lawful hole. */
-  sought: boolean;
+interface Assigned {
+  readonly at: TopicPartition;
+  readonly intake: PartitionIntake;
+  readonly progress: PartitionProgress;
 }
 
 /**
  * Reads partitions through a consumer of kafkajs, with positions that are not Kafka's: every join drops
  * what was known, the first batch of a partition asks for the position, and an offset counts as read
- * only when it was taken. Kafka's committed offsets are a hint for operators and never read.
+ * only when it was taken. Kafka's committed offsets are a hint: operators watch them, and trimming stays
+ * below them; nobody begins to read there.
  */
 export class KafkaReader implements Subscription {
   private readonly consumer: Consumer;
-  private readonly claims = new Map<string, Claim>();
+  private assigned = new Map<string, Assigned>();
+  /** By partition, across joins: one handler at a time. */
+  private readonly busy = new Map<string, Promise<boolean>>();
   private readonly timers = new Set<NodeJS.Timeout>();
+  private readonly ended = new AbortController();
   private joins = 0;
   private stopping: Promise<void> | undefined;
   private failed = false;
@@ -85,20 +85,19 @@ export class KafkaReader implements Subscription {
     this.fail(error);
   }
 
-  /** How often partitions were assigned. */
-  get rebalances(): number {
-    return this.joins;
-  }
-
-  positions(): ReadonlyMap<string, bigint> {
-    return new Map([...this.claims].map(([key, { next }]) => [key, next]));
+  figures(): GroupFigures {
+    return {
+      group: this.options.name,
+      rebalances: this.joins,
+      partitions: [...this.assigned.values()].map(({ progress }) => progress.figures()),
+    };
   }
 
   async start(): Promise<void> {
     const { consumer } = this;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.onJoin(payload));
     consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
-      this.claims.clear();
+      this.assigned = new Map();
       if (restart) {
         this.settled = new Promise((resolve) => (this.settle = resolve));
         return;
@@ -125,6 +124,7 @@ export class KafkaReader implements Subscription {
       partitionsConsumedConcurrently: 16,
       eachBatch: (payload) => this.eachBatch(payload),
     });
+    void this.lookAround();
   }
 
   stop(): Promise<void> {
@@ -133,9 +133,12 @@ export class KafkaReader implements Subscription {
   }
 
   private async end(): Promise<void> {
+    this.ended.abort();
     // In the middle of a join kafkajs cannot be stopped: it would carry on behind our back.
     await Promise.race([this.settled, sleep(STOP_WAITS_FOR_JOIN_MS, undefined, { ref: false })]);
     for (const timer of this.timers) clearTimeout(timer);
+    // While a handler runs the member stays, so that nobody takes its partition over.
+    await Promise.all(this.busy.values());
     await this.consumer.disconnect();
     this.joined();
     this.options.onStopped();
@@ -144,106 +147,128 @@ export class KafkaReader implements Subscription {
   /** Synchronous: a seek after an await comes too late, a fetch from elsewhere is then under way. */
   private onJoin({ memberAssignment }: ConsumerGroupJoinEvent['payload']): void {
     this.joins += 1;
-    this.claims.clear();
+    this.assigned = new Map();
     for (const [name, partitions] of Object.entries(memberAssignment)) {
       const topic = this.options.topics.get(name);
       if (topic === undefined) continue;
       for (const partition of partitions) {
-        if (this.options.only !== undefined && partition !== this.options.only)
+        if (this.options.only !== undefined && partition !== this.options.only) {
           this.consumer.pause([{ topic: name, partitions: [partition] }]);
-        else
-          this.consumer.seek({
-            topic: name,
-            partition,
-            offset: String(this.options.position.joinAt({ topic, partition })),
-          });
+          continue;
+        }
+        const at: TopicPartition = { topic, partition };
+        this.consumer.seek({
+          topic: name,
+          partition,
+          offset: String(this.options.position.joinAt(at)),
+        });
+        this.assigned.set(partitionKey(at), this.assign(at, name));
       }
     }
     this.settle();
     this.joined();
   }
 
+  private assign(at: TopicPartition, name: string): Assigned {
+    const { joins } = this;
+    const progress = new PartitionProgress(at, Date.now);
+    const isCurrent = (): boolean => joins === this.joins && this.stopping === undefined && !this.failed;
+    const intake = new PartitionIntake({
+      at,
+      position: this.options.position,
+      bounds: this.options.bounds,
+      progress,
+      isCurrent,
+      seek: (next) => this.consumer.seek({ topic: name, partition: at.partition, offset: String(next) }),
+      stored: (next) => this.commitHint(name, at.partition, next),
+    });
+    return { at, intake, progress };
+  }
+
   private async eachBatch(payload: EachBatchPayload): Promise<void> {
     const topic = this.options.topics.get(payload.batch.topic);
     const { partition } = payload.batch;
-    if (topic === undefined || this.stopping !== undefined || this.failed) return;
-    if (this.options.only !== undefined && partition !== this.options.only) return;
-    const at: TopicPartition = { topic, partition };
-    const { joins } = this;
-    let ok = false;
-    const heartbeatFailure = await withHeartbeats(payload.heartbeat, HEARTBEAT_MS, async () => {
-      try {
-        ok = await this.takeBatch(at, payload);
-      } catch (error) {
-        if (isPositionError(error)) return this.fail(error as Error);
-        this.options.logger.warn({ ...at, error: messageOf(error) }, 'reading the event log paused');
-      }
-    });
-    if (!ok && joins === this.joins) {
-      this.claims.delete(partitionKey(at));
-      this.pause(payload);
+    if (topic === undefined || this.stopping !== undefined || this.failed) {
+      payload.pause();
+      return;
     }
-    // kafkajs rejoins the group on these; nothing is lost, the position is ours.
-    if (heartbeatFailure !== undefined) throw heartbeatFailure;
+    const key = partitionKey({ topic, partition });
+    const assigned = this.assigned.get(key);
+    if (assigned === undefined) return;
+    const before = this.busy.get(key);
+    if (before !== undefined) {
+      // Of the assignment before this one: it is fenced as soon as somebody claims, so let it end first.
+      const resume = payload.pause();
+      void before.then(resume);
+      return;
+    }
+    const work = this.work(assigned, payload);
+    this.busy.set(key, work);
+    void work.then(() => this.busy.delete(key));
+    const slow = new AbortController();
+    await Promise.race([
+      work,
+      sleep(SLOW_AFTER_MS, undefined, { signal: slow.signal }).then(
+        () => {
+          // The fetch loop goes on with the other partitions, and with it the heartbeats.
+          const resume = payload.pause();
+          void work.then((ok) => ok && resume());
+        },
+        () => undefined,
+      ),
+    ]);
+    slow.abort();
+    // A rejection makes kafkajs rejoin the group; nothing is lost, the position is ours.
     await payload.heartbeat();
   }
 
-  /** True when the partition can go on: something was taken, skipped or sought. */
-  private async takeBatch(at: TopicPartition, payload: EachBatchPayload): Promise<boolean> {
+  /** Takes the batch; never rejects. False: the partition is paused, for a while or for good. */
+  private async work({ at, intake }: Assigned, payload: EachBatchPayload): Promise<boolean> {
     const { joins } = this;
-    const { batch } = payload;
-    const claim = await this.claim(at);
-    if (joins !== this.joins || this.stopping !== undefined) return true;
-    if (BigInt(batch.highWatermark) < claim.next) await this.options.bounds.require(at, claim.next);
-    const records = batch.messages.filter(({ offset }) => BigInt(offset) >= claim.next);
-    const first = records[0];
-    const behind = first !== undefined && BigInt(first.offset) > claim.next;
-    // Kafka may leave holes, but a hole may also be what was trimmed away.
-    if (behind) await this.options.bounds.require(at, claim.next);
-    if (first === undefined || (behind && !claim.sought)) {
-      claim.sought = true;
-      this.seek(joins, batch.topic, at.partition, claim.next);
-      return true;
+    let ok = false;
+    try {
+      ok = await intake.take(payload.batch, payload.resolveOffset);
+    } catch (error) {
+      if (isPositionError(error)) {
+        payload.pause();
+        this.fail(error as Error);
+        return false;
+      }
+      this.options.logger.warn({ ...at, error: messageOf(error) }, 'reading the event log paused');
     }
-    const taken = await this.options.position.take(
-      at,
-      records.map((message) => toRecord(at, message)),
-    );
-    if (!taken) return false;
-    const last = records.at(-1) as KafkaMessage;
-    if (joins !== this.joins) return true;
-    claim.next = BigInt(last.offset) + 1n;
-    claim.sought = false;
-    payload.resolveOffset(last.offset);
-    this.commitHint(payload, batch.topic, at.partition, claim.next);
-    return true;
+    if (ok || joins !== this.joins) return true;
+    this.pause(payload);
+    return false;
   }
 
-  private async claim(at: TopicPartition): Promise<Claim> {
-    const known = this.claims.get(partitionKey(at));
-    if (known !== undefined) return known;
-    const { joins } = this;
-    const next = await this.options.position.begin(at);
-    await this.options.bounds.require(at, next);
-    const claim: Claim = { next, sought: false };
-    if (joins === this.joins) this.claims.set(partitionKey(at), claim);
-    return claim;
-  }
-
-  private seek(joins: number, topic: string, partition: number, next: bigint): void {
-    if (joins === this.joins) this.consumer.seek({ topic, partition, offset: String(next) });
-  }
-
-  /** For kafka-consumer-groups and the like; whether it arrives matters to nobody here. */
-  private commitHint(payload: EachBatchPayload, topic: string, partition: number, next: bigint): void {
+  /** For kafka-consumer-groups and for trimming; whether it arrives matters to nobody here. */
+  private commitHint(topic: string, partition: number, next: bigint): void {
     if (this.options.only !== undefined) return;
-    payload
-      .commitOffsetsIfNecessary({
-        topics: [{ topic, partitions: [{ partition, offset: String(next) }] }],
-      })
+    this.consumer
+      .commitOffsets([{ topic, partition, offset: String(next) }])
       .catch((error: unknown) =>
         this.options.logger.debug({ error: messageOf(error) }, 'the lag hint was not stored'),
       );
+  }
+
+  /** Looks at the ends of the partitions every few seconds: for the lag, and for what is gone unread. */
+  private async lookAround(): Promise<void> {
+    const { signal } = this.ended;
+    while (!signal.aborted) {
+      await sleep(LOOK_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      for (const topic of signal.aborted ? [] : this.options.topics.values()) {
+        try {
+          const bounds = await this.options.bounds.ofTopic(topic);
+          for (const { at, intake } of [...this.assigned.values()]) {
+            const found = at.topic === topic ? bounds.get(at.partition) : undefined;
+            if (found !== undefined && !this.ended.signal.aborted) await intake.look(found);
+          }
+        } catch (error) {
+          if (isPositionError(error)) return this.fail(error as Error);
+          this.options.logger.debug({ topic, error: messageOf(error) }, 'could not look at the log’s end');
+        }
+      }
+    }
   }
 
   private pause(payload: EachBatchPayload): void {
@@ -265,13 +290,3 @@ export class KafkaReader implements Subscription {
     );
   }
 }
-
-const toRecord = (at: TopicPartition, message: KafkaMessage): LogRecord => ({
-  ...at,
-  offset: BigInt(message.offset),
-  key: message.key,
-  value: message.value,
-  appendedAt: Number(message.timestamp),
-  leaderEpoch:
-    (message as { batchContext?: { partitionLeaderEpoch?: number } }).batchContext?.partitionLeaderEpoch ?? 0,
-});

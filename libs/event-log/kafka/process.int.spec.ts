@@ -11,5 +11,5 @@ await describeWithKafka('a process that uses the event log in Kafka', (kafka) =>
       KAFKA_TOPIC_PREFIX: settings.topicPrefix,
     });
     expect(result).toEqual({ stderr: '', ended: '0' });
-  }, 60_000);
+  }, 150_000);
 });

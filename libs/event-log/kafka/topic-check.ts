@@ -1,86 +1,66 @@
 import kafkajs, { type Admin } from 'kafkajs';
-import { MAX_RECORD_BYTES, TOPIC_NAMES, TOPICS, type Topic } from '#libs/contracts/topics.js';
+import type { Logger } from 'pino';
+import type { Topic } from '#libs/contracts/topics.js';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
+import { REPLICAS_FOR_TWO_IN_SYNC, REQUIRED_CONFIG, topicDefinition } from './topic-definition.js';
 import { whileUnsettled } from './while-unsettled.js';
 
-/** Room for a record of the limit with what Kafka puts around it. */
-const MAX_MESSAGE_BYTES = 1_048_576 + 65_536;
+const MIN_IN_SYNC = 'min.insync.replicas';
 
-/** What a topic is created with. */
-const TOPIC_CONFIG: Readonly<Record<string, string>> = {
-  // Foreign producers may compress as they like; kafkajs reads gzip only, so the broker writes plain.
-  'compression.type': 'uncompressed',
-  // Records leave the log by trimming below what was sealed, never by age, size or key.
-  'retention.ms': '-1',
-  'retention.bytes': '-1',
-  'cleanup.policy': 'delete',
-  'max.message.bytes': String(MAX_MESSAGE_BYTES),
-};
-
-/** What an existing topic must have. */
-const REQUIRED: Readonly<
-  Record<string, { readonly says: string; readonly holds: (value: string) => boolean }>
-> = {
-  'compression.type': {
-    says: 'uncompressed or gzip',
-    holds: (value) => value === 'uncompressed' || value === 'gzip',
-  },
-  'retention.ms': { says: '-1', holds: (value) => value === '-1' },
-  'retention.bytes': { says: '-1', holds: (value) => value === '-1' },
-  'cleanup.policy': { says: 'delete', holds: (value) => value === 'delete' },
-  'max.message.bytes': {
-    says: `at least ${MAX_RECORD_BYTES + 1_024}`,
-    holds: (value) => Number(value) >= MAX_RECORD_BYTES + 1_024,
-  },
-};
-
-/**
- * Checks every topic against the contracts and creates what is missing where that is allowed. Throws an
- * error of one line that names the topic and the setting.
- */
-export async function ensureKafkaTopics(
-  admin: Admin,
-  topicName: (topic: Topic) => string,
-  mayCreate: boolean,
-): Promise<void> {
-  const existing = new Set(await admin.listTopics());
-  const missing = TOPIC_NAMES.filter((topic) => !existing.has(topicName(topic)));
-  const [first] = missing;
-  if (first !== undefined && !mayCreate) {
-    throw new CodedError(
-      'TOPIC_MISSING',
-      `KAFKA_CREATE_TOPICS is off and the topic "${topicName(first)}" does not exist: create it with ${TOPICS[first].partitions} partitions and ${describeConfig()}`,
-    );
-  }
-  if (missing.length > 0) await createTopics(admin, missing, topicName);
-  // What was created a moment ago is not known to every broker yet.
-  await whileUnsettled(() => checkPartitions(admin, topicName));
-  await whileUnsettled(() => checkConfigs(admin, topicName));
+export interface TopicCheck {
+  readonly admin: Admin;
+  /** The topics this process uses; of others it need not know. */
+  readonly topics: readonly Topic[];
+  readonly topicName: (topic: Topic) => string;
+  readonly mayCreate: boolean;
+  readonly logger: Logger;
 }
 
-async function createTopics(
-  admin: Admin,
-  missing: readonly Topic[],
-  topicName: (topic: Topic) => string,
-): Promise<void> {
+/**
+ * Checks the topics against the contracts and creates what is missing where that is allowed. Throws an
+ * error of one line that names every topic and setting that is wrong. How safely Kafka keeps them is its
+ * operator's choice: that is logged.
+ */
+export async function ensureKafkaTopics(check: TopicCheck): Promise<void> {
+  const { admin, topics, topicName, mayCreate } = check;
+  const existing = new Set(await admin.listTopics());
+  const missing = topics.filter((topic) => !existing.has(topicName(topic)));
+  const [first] = missing;
+  if (first !== undefined && !mayCreate) {
+    const { partitions, config } = topicDefinition(first);
+    throw new CodedError(
+      'TOPIC_MISSING',
+      `KAFKA_CREATE_TOPICS is off and the topic "${topicName(first)}" does not exist: create it with ${partitions} partitions and ${describeConfig(config)}`,
+    );
+  }
+  if (missing.length > 0) await createTopics(check, missing);
+  // What was created a moment ago is not known to every broker yet.
+  const replicas = await whileUnsettled(() => checkPartitions(check));
+  await whileUnsettled(() => checkConfigs(check, replicas));
+}
+
+async function createTopics({ admin, topicName }: TopicCheck, missing: readonly Topic[]): Promise<void> {
   const replicationFactor = await defaultReplication(admin);
-  const config = { ...TOPIC_CONFIG, ...(replicationFactor >= 3 ? { 'min.insync.replicas': '2' } : {}) };
+  const safer = replicationFactor >= REPLICAS_FOR_TWO_IN_SYNC ? { [MIN_IN_SYNC]: '2' } : {};
   try {
     // False when somebody else created them at the same time; what they made is checked like the rest.
     await admin.createTopics({
       waitForLeaders: false,
-      topics: missing.map((topic) => ({
-        topic: topicName(topic),
-        numPartitions: TOPICS[topic].partitions,
-        replicationFactor,
-        configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-      })),
+      topics: missing.map((topic) => {
+        const { partitions, config } = topicDefinition(topic);
+        return {
+          topic: topicName(topic),
+          numPartitions: partitions,
+          replicationFactor,
+          configEntries: Object.entries({ ...config, ...safer }).map(([name, value]) => ({ name, value })),
+        };
+      }),
     });
   } catch (cause) {
     const reasons = (cause as { errors?: Error[] }).errors?.map(messageOf).join('; ') ?? messageOf(cause);
     throw new CodedError(
       'TOPIC_NOT_CREATED',
-      `the topics ${missing.map(topicName).join(', ')} could not be created: ${reasons}`,
+      `the topics ${missing.map(topicName).join(', ')} do not exist, or this user may not see them, and could not be created: ${reasons}`,
       { cause },
     );
   }
@@ -90,56 +70,87 @@ async function createTopics(
 async function defaultReplication(admin: Admin): Promise<number> {
   const { brokers, controller } = await admin.describeCluster();
   const nodeId = controller ?? brokers[0]?.nodeId ?? 0;
-  const { resources } = await admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [
-      {
-        type: kafkajs.ConfigResourceTypes.BROKER,
-        name: String(nodeId),
-        configNames: ['default.replication.factor'],
-      },
-    ],
-  });
-  const value = Number(resources[0]?.configEntries[0]?.configValue ?? 1);
-  return Math.min(Math.max(value, 1), Math.max(brokers.length, 1));
-}
-
-async function checkPartitions(admin: Admin, topicName: (topic: Topic) => string): Promise<void> {
-  const { topics } = await admin.fetchTopicMetadata({ topics: TOPIC_NAMES.map(topicName) });
-  for (const topic of TOPIC_NAMES) {
-    const found = topics.find(({ name }) => name === topicName(topic))?.partitions.length ?? 0;
-    if (found !== TOPICS[topic].partitions) {
-      throw new CodedError(
-        'TOPIC_MISMATCH',
-        `the topic "${topicName(topic)}" has ${found} partitions and must have ${TOPICS[topic].partitions}; they never change in place: use another KAFKA_TOPIC_PREFIX`,
-      );
-    }
+  const atMost = Math.max(brokers.length, 1);
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.BROKER,
+          name: String(nodeId),
+          configNames: ['default.replication.factor'],
+        },
+      ],
+    });
+    const value = Number(resources[0]?.configEntries[0]?.configValue ?? 1);
+    return Math.min(Math.max(value, 1), atMost);
+  } catch (error) {
+    // A user that may create topics need not be allowed to read the broker's settings.
+    if ((error as { type?: string }).type !== 'CLUSTER_AUTHORIZATION_FAILED') throw error;
+    return Math.min(REPLICAS_FOR_TWO_IN_SYNC, atMost);
   }
 }
 
-async function checkConfigs(admin: Admin, topicName: (topic: Topic) => string): Promise<void> {
+/** How many replicas each topic has, by its name: the fewest of its partitions. */
+async function checkPartitions({ admin, topics, topicName }: TopicCheck): Promise<Map<string, number>> {
+  const metadata = await admin.fetchTopicMetadata({ topics: topics.map(topicName) });
+  const wrong: string[] = [];
+  const replicas = new Map<string, number>();
+  for (const topic of topics) {
+    const name = topicName(topic);
+    const found = metadata.topics.find((each) => each.name === name)?.partitions ?? [];
+    const { partitions } = topicDefinition(topic);
+    if (found.length !== partitions)
+      wrong.push(`the topic "${name}" has ${found.length} partitions and must have ${partitions}`);
+    replicas.set(name, Math.min(...found.map((each) => each.replicas.length)));
+  }
+  if (wrong.length > 0) {
+    throw new CodedError(
+      'TOPIC_MISMATCH',
+      `${wrong.join('; ')}; partitions never change in place: use another KAFKA_TOPIC_PREFIX`,
+    );
+  }
+  return replicas;
+}
+
+async function checkConfigs(
+  { admin, topics, topicName, logger }: TopicCheck,
+  replicas: ReadonlyMap<string, number>,
+): Promise<void> {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: TOPIC_NAMES.map((topic) => ({
+    resources: topics.map((topic) => ({
       type: kafkajs.ConfigResourceTypes.TOPIC,
       name: topicName(topic),
-      configNames: Object.keys(REQUIRED),
+      configNames: [...Object.keys(REQUIRED_CONFIG), MIN_IN_SYNC],
     })),
   });
-  for (const { resourceName, configEntries } of resources) {
-    for (const [name, { says, holds }] of Object.entries(REQUIRED)) {
-      const value = configEntries.find(({ configName }) => configName === name)?.configValue ?? '';
-      if (!holds(value)) {
-        throw new CodedError(
-          'TOPIC_MISMATCH',
-          `the topic "${resourceName}" has ${name}=${value} and must have ${says}`,
-        );
-      }
+  const wrong: string[] = [];
+  for (const { resourceName: topic, configEntries } of resources) {
+    const valueOf = (name: string): string =>
+      configEntries.find(({ configName }) => configName === name)?.configValue ?? '';
+    for (const [name, { says, holds }] of Object.entries(REQUIRED_CONFIG)) {
+      if (!holds(valueOf(name)))
+        wrong.push(`the topic "${topic}" has ${name}=${valueOf(name)} and must have ${says}`);
+    }
+    const minInSync = Number(valueOf(MIN_IN_SYNC));
+    const copies = replicas.get(topic) ?? 0;
+    if (minInSync > copies)
+      wrong.push(
+        `the topic "${topic}" has ${MIN_IN_SYNC}=${minInSync} but ${copies} replicas: nothing can be appended`,
+      );
+    else {
+      const line = { topic, replicas: copies, minInSyncReplicas: minInSync };
+      if (copies > 1 && minInSync < 2)
+        logger.warn(line, 'a record may be acknowledged that only one broker has: set min.insync.replicas=2');
+      else if (copies === 1) logger.info(line, 'the topic has one replica: what its broker loses is lost');
+      else logger.info(line, 'the topic is as it must be');
     }
   }
+  if (wrong.length > 0) throw new CodedError('TOPIC_MISMATCH', wrong.join('; '));
 }
 
-const describeConfig = (): string =>
-  Object.entries(TOPIC_CONFIG)
+const describeConfig = (config: Readonly<Record<string, string>>): string =>
+  Object.entries(config)
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
