@@ -25,7 +25,7 @@ export default tseslint.config(
   },
   {
     // Programs whose output is for people write to the terminal.
-    files: ['apps/cli/**', 'deploy/**', 'test/bench/**'],
+    files: ['apps/cli/**', 'deploy/**', 'test/bench/**', 'test/faults/main.ts'],
     rules: { 'no-console': 'off' },
   },
 );

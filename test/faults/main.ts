@@ -1,0 +1,22 @@
+import { EVENT_LOG_FAULTS } from './event-log/long-form.js';
+
+/** `npm run faults -- event-log [part …]`: the long forms of the fault suites. Exit status 0 only when all held. */
+const suites: Readonly<Record<string, typeof EVENT_LOG_FAULTS>> = { 'event-log': EVENT_LOG_FAULTS };
+
+const [name = '', ...parts] = process.argv.slice(2);
+const suite = suites[name];
+const unknown = suite === undefined ? name : parts.find((part) => suite[part] === undefined);
+if (suite === undefined || unknown !== undefined) {
+  const known = suite === undefined ? Object.keys(suites) : Object.keys(suite);
+  console.error(`there is no "${unknown ?? ''}"; there are: ${known.join(', ')}`);
+  process.exit(1);
+}
+let held = true;
+for (const part of parts.length > 0 ? parts : Object.keys(suite)) {
+  await suite[part]?.((what, result, holds) => {
+    held &&= holds;
+    const numbers = Object.entries(result).map(([key, value]) => `${key} ${String(value)}`);
+    console.log(`${holds ? 'held  ' : 'FAILED'}  ${what}: ${numbers.join(', ')}`);
+  });
+}
+process.exit(held ? 0 : 1);
