@@ -1,18 +1,21 @@
+import { uuidToBytes } from '#libs/kernel/uuid.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { Checkpoint } from '#libs/tlog/checkpoint.js';
-import { CompactRange } from '#libs/tlog/compact-range.js';
 import { decodeEntry, type Entry } from '#libs/tlog/entry.js';
 import { genesisHash } from '#libs/tlog/genesis.js';
 import { leafHash, payloadCommitment } from '#libs/tlog/hashing.js';
+import { hashBytes, hashText, LeafTree } from '#libs/tlog/leaf-tree.js';
 import type { NoteVerifier } from '#libs/tlog/vkey.js';
 import type { Chain } from '../chain.js';
 import { isSealedByLedger } from '../event-columns.js';
 import { checkProducerSeq } from '../producer-sequence.js';
 import type { CheckpointCursor } from './checkpoint-cursor.js';
 import { entryColumnMismatches, payloadColumnMismatches } from './check-columns.js';
-import type { EntryRow } from './entry-row.js';
+import { EntryRows, type EntryRow } from './entry-row.js';
 import type { FindingKind, Findings } from './finding.js';
 import { LinkCheck } from './link-check.js';
+import { ProducerPositions } from './producer-positions.js';
+import { SoundEntry, type Expected } from './sound-entry.js';
 import type { SourceCheck } from './source-check.js';
 import { TileCheck } from './tile-check.js';
 
@@ -34,20 +37,22 @@ export interface ExpectedFinding {
  * table must say. Constant memory but for one number a producer.
  */
 export class ChainScan {
-  /** The entries seen. */
-  count = 0n;
   /** The tree of the entries' own bytes; means nothing once `gap` is set. */
-  readonly range = CompactRange.empty();
-  /** The computed leaf hash of the last entry; the genesis hash before the first. */
-  head: Buffer;
+  readonly tree = new LeafTree((tile) => {
+    if (!this.gap) this.tiles.filled(tile);
+  });
   /** A seq was missing: what follows is still checked, but positions in the tree are not known any more. */
   gap = false;
   readonly links = new LinkCheck();
-  readonly producers = new Map<string, bigint>();
+  readonly producers = new ProducerPositions();
   readonly expectedFindings: ExpectedFinding[] = [];
   private readonly tiles: TileCheck;
-  private recordedAt = 0n;
-  private nextSeq = 0n;
+  private readonly rows = new EntryRows();
+  private readonly sound: SoundEntry;
+  /** What a sound row moves on; a row that is looked at properly reads and writes it through `last`. */
+  private readonly expected: Expected;
+  /** The same in full width, where a number does not fit the fast way; only read when `expected` has NaN. */
+  private wide = { seq: 0n, recordedAt: 0n };
   private goodSize = 0n;
   private rootWrong = false;
 
@@ -58,45 +63,77 @@ export class ChainScan {
     private readonly sources: SourceCheck,
     private readonly findings: Findings,
   ) {
-    this.head = genesisHash(chain.genesis);
     this.tiles = new TileCheck(query, chain, findings);
+    this.sound = new SoundEntry(uuidToBytes(chain.chainId), this.producers);
+    this.expected = {
+      seq: 0,
+      head: hashText(genesisHash(chain.genesis)),
+      recordedAt: 0,
+      source: Number.NaN,
+      sourceBytes: Buffer.alloc(0),
+      offset: Number.NaN,
+      leaderEpoch: 0,
+    };
   }
 
-  async page(rows: readonly EntryRow[]): Promise<void> {
-    for (let at = 0; at < rows.length;) {
+  /** The entries seen. */
+  get count(): bigint {
+    return BigInt(this.tree.size);
+  }
+
+  /** The computed leaf hash of the last entry; the genesis hash before the first. */
+  get head(): Buffer {
+    return hashBytes(this.expected.head);
+  }
+
+  /** Takes a batch of rows as copyOut gives them; their bytes are overwritten. Returns how many there were. */
+  async batch(bytes: Buffer): Promise<number> {
+    const before = this.tree.size;
+    const { rows } = this;
+    rows.over(bytes);
+    while (rows.more) {
       await this.compareRoots();
       const stop = await this.nextRoot();
       do {
-        this.entry(rows[at] as EntryRow);
-        at += 1;
-      } while (at < rows.length && this.range.size !== stop);
+        rows.next();
+        if (this.sound.check(rows, this.expected)) this.soundEntry();
+        else this.entry(rows);
+      } while (rows.more && this.tree.size !== stop);
     }
     await this.tiles.compare();
+    return this.tree.size - before;
   }
 
-  /** After the last page. */
+  /** After the last batch. */
   async end(): Promise<void> {
+    this.handOverSource();
     await this.compareRoots();
-    if (!this.gap) await this.tiles.findExtra(this.range.size);
+    if (!this.gap) await this.tiles.findExtra(this.count);
+  }
+
+  private soundEntry(): void {
+    if (this.links.pending) this.linked(BigInt(this.expected.seq) - 1n, true);
+    this.tree.append(this.sound.leaf);
   }
 
   private report(kind: FindingKind, seq: bigint, detail: string): void {
     this.findings.add(kind, this.chain.name, seq, detail);
   }
 
-  private entry(row: EntryRow): void {
+  /** A row that is not plainly sound: says what is wrong with it, if anything is. */
+  private entry(rows: EntryRows): void {
+    this.handOverSource();
+    const row = rows.row();
+    const { expected } = this;
+    const before = this.findings.total;
     const seq = BigInt(row.seq);
-    if (seq !== this.nextSeq) {
+    const due = Number.isNaN(expected.seq) ? this.wide.seq : BigInt(expected.seq);
+    if (seq !== due) {
       this.gap = true;
-      this.report(
-        'SEQ_GAP',
-        seq < 0n ? 0n : this.nextSeq,
-        `entry ${this.nextSeq} is missing, ${seq} follows`,
-      );
+      this.report('SEQ_GAP', seq < 0n ? 0n : due, `entry ${due} is missing, ${seq} follows`);
     }
-    const afterGap = seq !== this.nextSeq;
-    this.nextSeq = seq + 1n;
-    this.count += 1n;
+    this.wide.seq = seq + 1n;
+    expected.seq = toNumber(this.wide.seq);
     const bytes = row.entry ?? Buffer.alloc(0);
     const leaf = leafHash(bytes);
     if (row.leaf?.equals(leaf) !== true)
@@ -104,12 +141,37 @@ export class ChainScan {
     const entry = decodeEntry(bytes);
     if (entry === undefined) this.report('ENTRY_MALFORMED', seq, 'the bytes are not an entry');
     else this.decoded(row, entry, seq);
-    const holds = afterGap || entry === undefined || entry.prev.equals(this.head);
+    this.linked(seq, seq !== due || entry === undefined || entry.prev.equals(this.head));
+    expected.head = hashText(leaf);
+    this.tree.append(expected.head);
+    if (entry !== undefined && this.findings.total === before) this.takeSource(row, entry, bytes);
+    else expected.source = Number.NaN;
+  }
+
+  private linked(seq: bigint, holds: boolean): void {
     const altered = this.links.link(seq, holds);
     if (altered !== undefined) this.brokenAt(altered);
-    this.head = leaf;
-    this.range.append(leaf);
-    if (!this.gap) this.tiles.append(leaf);
+  }
+
+  /** From here on, entries of the same source are sound by comparison with this one. */
+  private takeSource(row: EntryRow, { source }: Entry, bytes: Buffer): void {
+    const { expected } = this;
+    const length = 2 + Buffer.byteLength(source.cluster) + 2 + Buffer.byteLength(source.topicId) + 4;
+    expected.source = row.source ?? Number.NaN;
+    expected.sourceBytes = bytes.subarray(SOURCE_AT, SOURCE_AT + length);
+    expected.offset = toNumber(source.offset);
+    expected.leaderEpoch = source.leaderEpoch;
+  }
+
+  private handOverSource(): void {
+    const { expected } = this;
+    if (!Number.isNaN(expected.source) && !Number.isNaN(expected.offset))
+      this.sources.reached(
+        expected.source,
+        BigInt(expected.offset),
+        expected.leaderEpoch,
+        BigInt(expected.seq) - 1n,
+      );
   }
 
   /** The entry that LinkCheck named. */
@@ -124,9 +186,11 @@ export class ChainScan {
   private decoded(row: EntryRow, entry: Entry, seq: bigint): void {
     if (entry.seq !== seq) this.report('SEQ_FIELD_MISMATCH', seq, `the bytes say ${entry.seq}`);
     if (entry.chainId !== this.chain.chainId) this.report('CHAIN_BREAK', seq, 'it belongs to another chain');
-    if (entry.recordedAt < this.recordedAt)
-      this.report('TIME_REGRESSION', seq, 'recorded before its predecessor');
-    this.recordedAt = entry.recordedAt;
+    const { expected } = this;
+    const recordedAt = Number.isNaN(expected.recordedAt) ? this.wide.recordedAt : BigInt(expected.recordedAt);
+    if (entry.recordedAt < recordedAt) this.report('TIME_REGRESSION', seq, 'recorded before its predecessor');
+    this.wide.recordedAt = entry.recordedAt;
+    expected.recordedAt = toNumber(entry.recordedAt);
     const wrong = entryColumnMismatches(row, entry);
     if (wrong.length > 0)
       this.report('COLUMN_MISMATCH', seq, `columns differ from the bytes: ${wrong.join(', ')}`);
@@ -136,7 +200,7 @@ export class ChainScan {
   }
 
   private producer(seq: bigint, { producer, producerSeq }: Entry): void {
-    const { next, finding } = checkProducerSeq(producer, producerSeq, this.producers.get(producer) ?? 0n);
+    const { next, finding } = checkProducerSeq(producer, producerSeq, this.producers.next(producer));
     this.producers.set(producer, next);
     if (finding === undefined) return;
     this.report(finding.kind, seq, finding.detail);
@@ -163,22 +227,23 @@ export class ChainScan {
   }
 
   /** The next size at which a root must be compared. */
-  private async nextRoot(): Promise<bigint | undefined> {
+  private async nextRoot(): Promise<number | undefined> {
     const next = (await this.checkpoints.peek())?.size;
     const pinned = this.chain.pinned?.size;
-    const ahead = pinned !== undefined && pinned > this.range.size ? pinned : undefined;
-    return next === undefined || (ahead !== undefined && ahead < next) ? ahead : next;
+    const ahead = pinned !== undefined && pinned > this.count ? pinned : undefined;
+    const stop = next === undefined || (ahead !== undefined && ahead < next) ? ahead : next;
+    return stop === undefined ? undefined : Number(stop);
   }
 
   private async compareRoots(): Promise<void> {
     for (;;) {
       const next = await this.checkpoints.peek();
-      if (next === undefined || next.size > this.range.size) break;
+      if (next === undefined || next.size > this.count) break;
       this.checkpoints.take();
-      if (!this.gap && next.size === this.range.size) this.compareRoot(next);
+      if (!this.gap && next.size === this.count) this.compareRoot(next);
     }
     const { pinned } = this.chain;
-    if (!this.gap && pinned?.size === this.range.size && !pinned.root.equals(this.range.root())) {
+    if (!this.gap && pinned?.size === this.count && !pinned.root.equals(this.tree.root())) {
       const kind = this.rootWrong ? 'ROOT_MISMATCH' : 'CONSISTENCY_FAIL';
       this.report(
         kind,
@@ -189,7 +254,7 @@ export class ChainScan {
   }
 
   private compareRoot(checkpoint: Checkpoint): void {
-    if (checkpoint.root.equals(this.range.root())) {
+    if (checkpoint.root.equals(this.tree.root())) {
       this.goodSize = checkpoint.size;
       return;
     }
@@ -203,5 +268,12 @@ export class ChainScan {
     this.rootWrong = true;
   }
 }
+
+/** Where an entry names its source (docs/formats/ledger-entry.md). */
+const SOURCE_AT = 88;
+
+/** NaN, which equals nothing, for what a number cannot hold exactly. */
+const toNumber = (value: bigint): number =>
+  value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : Number.NaN;
 
 const lastOf = (size: bigint): bigint => (size > 0n ? size - 1n : 0n);

@@ -39,7 +39,7 @@ export async function checkHead(
   else if (size < scan.count)
     report('HEAD_MISMATCH', `the head is at ${size}, but there are ${scan.count} entries`);
   if (row.head?.equals(scan.head) !== true) report('HEAD_MISMATCH', 'the head is not the last entry');
-  if (!scan.gap && row.compact_range?.equals(scan.range.encode()) !== true)
+  if (!scan.gap && row.compact_range?.equals(scan.tree.encode()) !== true)
     report('HEAD_MISMATCH', 'the compact range is not that of the entries');
   if (row.claim_check?.equals(claimCheck(chain.chainId, BigInt(row.epoch), row.writer)) !== true)
     report('HEAD_MISMATCH', 'epoch or writer were edited');
@@ -97,17 +97,19 @@ export async function checkDerived(
     [chain.chain],
   );
   const stored = new Map(positions.map((row) => [row.producer, row.next_seq]));
-  for (const [producer, next] of scan.producers)
-    if (stored.get(producer) !== next.toString())
+  for (const [producer, next] of scan.producers.entries()) {
+    const position = stored.get(producer);
+    stored.delete(producer);
+    if (position !== next.toString())
       findings.add(
         'POSITION_MISMATCH',
         chain.name,
         last,
-        `producer ${producer}: ${stored.get(producer)} instead of ${next}`,
+        `producer ${producer}: ${position} instead of ${next}`,
       );
+  }
   for (const producer of stored.keys())
-    if (!scan.producers.has(producer))
-      findings.add('POSITION_MISMATCH', chain.name, last, `producer ${producer} has sealed nothing`);
+    findings.add('POSITION_MISMATCH', chain.name, last, `producer ${producer} has sealed nothing`);
 
   const rows = await query<{ seq: string; kind: string; detail: string }>(
     'SELECT seq::text, kind, detail FROM ledger.findings WHERE chain = $1',

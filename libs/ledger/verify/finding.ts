@@ -56,8 +56,11 @@ const LISTED_OF_A_KIND = 100;
 export class Findings {
   private readonly listed: Finding[] = [];
   private readonly counts = new Map<string, number>();
+  /** How many were added, listed or not. */
+  total = 0;
 
   add(kind: FindingKind, chain: string, seq: bigint | undefined, detail: string): void {
+    this.total += 1;
     const key = `${kind} ${chain}`;
     const count = (this.counts.get(key) ?? 0) + 1;
     this.counts.set(key, count);

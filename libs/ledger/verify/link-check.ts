@@ -6,6 +6,11 @@
 export class LinkCheck {
   private broken: bigint | undefined;
 
+  /** Whether a link is broken and the next one decides whose it is. */
+  get pending(): boolean {
+    return this.broken !== undefined;
+  }
+
   /** `holds`: whether entry `seq` names the hash of the one before it. */
   link(seq: bigint, holds: boolean): bigint | undefined {
     const before = this.broken;

@@ -69,6 +69,11 @@ export class SourceCheck {
     this.last.set(source, { offset: from.offset, leaderEpoch: from.leaderEpoch, seq });
   }
 
+  /** Entries of a source up to `seq` were found in order; `offset` was the last. */
+  reached(source: number, offset: bigint, leaderEpoch: number, seq: bigint): void {
+    this.last.set(source, { offset, leaderEpoch, seq });
+  }
+
   end(): void {
     for (const { source, next_offset } of this.rows.values()) {
       const last = this.last.get(source);

@@ -1,23 +1,15 @@
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { plainArray } from '#libs/postgres/bulk-pool.js';
 import { HASH_BYTES } from '#libs/tlog/hashing.js';
-import { fullTileRoot, hashesAtLevel, TILE_WIDTH } from '#libs/tlog/tile.js';
+import type { FilledTile } from '#libs/tlog/leaf-tree.js';
+import { hashesAtLevel, TILE_WIDTH } from '#libs/tlog/tile.js';
 import type { Findings } from './finding.js';
-
-interface ComputedTile {
-  readonly level: number;
-  readonly n: bigint;
-  readonly hashes: Buffer;
-  readonly root: Buffer;
-}
 
 const WIDTH = BigInt(TILE_WIDTH);
 
 /** Builds the tiles from the entries' own bytes and compares them with the stored ones. */
 export class TileCheck {
-  private readonly levels: Buffer[][] = [];
-  private readonly counts: bigint[] = [];
-  private waiting: ComputedTile[] = [];
+  private waiting: FilledTile[] = [];
 
   constructor(
     private readonly query: BulkQuery,
@@ -25,17 +17,8 @@ export class TileCheck {
     private readonly findings: Findings,
   ) {}
 
-  append(leaf: Buffer, level = 0): void {
-    const hashes = (this.levels[level] ??= []);
-    hashes.push(leaf);
-    if (hashes.length < TILE_WIDTH) return;
-    const bytes = Buffer.concat(hashes);
-    const root = fullTileRoot(bytes);
-    const n = this.counts[level] ?? 0n;
-    this.counts[level] = n + 1n;
-    this.levels[level] = [];
-    this.waiting.push({ level, n, hashes: bytes, root });
-    this.append(root, level + 1);
+  filled(tile: FilledTile): void {
+    this.waiting.push(tile);
   }
 
   /** Compares the tiles that filled since the last call. */
@@ -59,7 +42,7 @@ export class TileCheck {
         this.findings.add(
           'TILE_MISMATCH',
           this.chain.name,
-          (tile.n * WIDTH + hash) * covered,
+          (BigInt(tile.n) * WIDTH + hash) * covered,
           `tile ${tile.level}/${tile.n}: ${detail}`,
         );
       if (row === undefined) report(0n, 'is missing');

@@ -1,6 +1,7 @@
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { queryOn, type BulkQuery } from '#libs/postgres/bulk-pool.js';
-import { connectClient } from '#libs/postgres/client.js';
+import { connectClient, type PgClient } from '#libs/postgres/client.js';
+import { copyOut } from '#libs/postgres/copy-out.js';
 import { openCheckpoint, type Checkpoint } from '#libs/tlog/checkpoint.js';
 import { encodeGenesis } from '#libs/tlog/genesis.js';
 import { readChains, type Chain } from '../chain.js';
@@ -8,7 +9,7 @@ import { noteName, readTrustFolder, type TrustFolder } from '../trust-folder.js'
 import { ChainScan, type VerifiedChain } from './chain-scan.js';
 import { CheckpointCursor } from './checkpoint-cursor.js';
 import { checkCheckpointsBeyond, checkDerived, checkHead, findStrayRows } from './check-rest.js';
-import { entryPages } from './entry-row.js';
+import { entriesOf } from './entry-row.js';
 import { Findings, verdictOf, type Finding, type Verdict } from './finding.js';
 import { SourceCheck } from './source-check.js';
 
@@ -55,7 +56,7 @@ export async function verifyLedger(options: VerifyOptions): Promise<VerifyReport
 
 /** One snapshot seen by two connections: entries stream through one while the other answers the rest. */
 interface Snapshot {
-  readonly pages: BulkQuery;
+  readonly entries: PgClient;
   readonly query: BulkQuery;
 }
 
@@ -68,7 +69,11 @@ async function inSnapshot(url: string, work: (snapshot: Snapshot) => Promise<voi
     try {
       await second.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       await second.query(`SET TRANSACTION SNAPSHOT '${exported.rows[0]?.id}'`);
-      await work({ query: queryOn(first), pages: queryOn(second) });
+      // Both tables in order of their keys, however stale the planner's figures are: nothing is sorted or kept.
+      await second.query(
+        'SET LOCAL enable_sort = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_nestloop = off; SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0',
+      );
+      await work({ query: queryOn(first), entries: second });
     } finally {
       await second.end();
     }
@@ -78,7 +83,7 @@ async function inSnapshot(url: string, work: (snapshot: Snapshot) => Promise<voi
 }
 
 async function verifyAll(
-  { query, pages }: Snapshot,
+  { query, entries: connection }: Snapshot,
   trust: TrustFolder,
   findings: Findings,
   progress: { entries: number },
@@ -96,7 +101,7 @@ async function verifyAll(
     const name = nameOf(chain.origin);
     const verified = identify({ ...chain, name }, chain, trust, findings);
     if (verified === undefined) continue;
-    await verifyChain({ query, pages }, verified, findings, (entries) => {
+    await verifyChain({ query, entries: connection }, verified, findings, (entries) => {
       progress.entries += entries;
       onProgress?.({ chain: name, entries: progress.entries, total });
     });
@@ -141,18 +146,15 @@ function pinnedOf(
 }
 
 async function verifyChain(
-  { query, pages }: Snapshot,
+  { query, entries }: Snapshot,
   chain: VerifiedChain,
   findings: Findings,
-  onPage: (entries: number) => void,
+  onEntries: (entries: number) => void,
 ): Promise<void> {
   const checkpoints = new CheckpointCursor(query, chain, findings);
   const sources = await SourceCheck.open(query, chain, findings);
   const scan = new ChainScan(query, chain, checkpoints, sources, findings);
-  for await (const page of entryPages(pages, chain.chain)) {
-    await scan.page(page);
-    onPage(page.length);
-  }
+  for await (const batch of copyOut(entries, entriesOf(chain.chain))) onEntries(await scan.batch(batch));
   await scan.end();
   sources.end();
   await checkHead(query, chain, scan, findings);

@@ -1,0 +1,111 @@
+/** Where the envelope's values stand in the bytes of an event; -1 where one is absent. */
+export const FIELDS = [
+  'id',
+  'type',
+  'schemaVersion',
+  'time',
+  'tenant',
+  'producer',
+  'producerSeq',
+  'requestId',
+  'sessionId',
+  'identity',
+] as const;
+
+const NAMES = FIELDS.map((name) => Buffer.from(name));
+
+/** By the length of a name, which fields may have it. */
+const BY_LENGTH: readonly (readonly number[])[] = Array.from({ length: 14 }, (_, length) =>
+  FIELDS.flatMap((name, index) => (name.length === length ? [index] : [])),
+);
+
+const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
+const [BRACE, END_BRACE, BRACKET, END_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
+
+/**
+ * Finds the envelope's values at the top of a JSON object, in place, without making anything: parsing all of
+ * it would cost as much as hashing it. Takes only the plain form that JSON.stringify writes.
+ */
+export class EventScan {
+  /** First byte of each value, and the byte behind it; quotes of strings are left out. */
+  readonly starts = new Int32Array(FIELDS.length);
+  readonly ends = new Int32Array(FIELDS.length);
+
+  /** False when the bytes are not in the plain form; then nothing is said about them. */
+  scan(bytes: Buffer, begin: number, end: number): boolean {
+    const { starts, ends } = this;
+    starts.fill(-1);
+    if (bytes[begin] !== BRACE || bytes[end - 1] !== END_BRACE) return false;
+    for (let at = begin + 1; at < end; at += 1) {
+      if (bytes[at] !== QUOTE) return false;
+      const name = at + 1;
+      at = endOfString(bytes, name, end);
+      if (at === -1 || bytes[at + 1] !== COLON) return false;
+      const field = fieldNamed(bytes, name, at);
+      if (field === -2) return false;
+      at += 2;
+      let from = at;
+      let to: number;
+      const first = bytes[at];
+      if (first === QUOTE) {
+        from += 1;
+        to = endOfString(bytes, from, end);
+        if (to === -1) return false;
+        at = to + 1;
+      } else if (first === BRACE || first === BRACKET) {
+        at = endOfNested(bytes, at, end);
+        if (at === -1) return false;
+        to = at;
+      } else {
+        while (at < end && bytes[at] !== COMMA && bytes[at] !== END_BRACE) at += 1;
+        to = at;
+      }
+      if (field >= 0) {
+        starts[field] = from;
+        ends[field] = to;
+      }
+      if (bytes[at] === END_BRACE) return at === end - 1;
+      if (bytes[at] !== COMMA) return false;
+    }
+    return false;
+  }
+}
+
+/** The index of the closing quote; -1 when there is none. */
+function endOfString(bytes: Buffer, begin: number, end: number): number {
+  for (let at = begin; at < end; at += 1) {
+    const byte = bytes[at];
+    if (byte === QUOTE) return at;
+    if (byte === BACKSLASH) at += 1;
+  }
+  return -1;
+}
+
+/** The index behind the bracket that closes the one at `begin`; -1 when there is none. */
+function endOfNested(bytes: Buffer, begin: number, end: number): number {
+  let depth = 0;
+  for (let at = begin; at < end; at += 1) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      at = endOfString(bytes, at + 1, end);
+      if (at === -1) return -1;
+    } else if (byte === BRACE || byte === BRACKET) depth += 1;
+    else if (byte === END_BRACE || byte === END_BRACKET) {
+      depth -= 1;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return -1;
+}
+
+/** -1 for any other name, -2 for one that is written with an escape and might be any. */
+function fieldNamed(bytes: Buffer, begin: number, end: number): number {
+  for (const field of BY_LENGTH[end - begin] ?? []) {
+    const name = NAMES[field] as Buffer;
+    let same = true;
+    for (let index = 0; index < name.length && same; index += 1) same = bytes[begin + index] === name[index];
+    if (same) return field;
+  }
+  for (let at = begin; at < end; at += 1) if (bytes[at] === BACKSLASH) return -2;
+  return -1;
+}
