@@ -1,9 +1,11 @@
+import type { Socket } from 'node:net';
+import { TappedSocket } from './bulk-reader.js';
 import type { PgClient } from './client.js';
 
 /** The part of pg's connection that a query of our own uses. */
 interface Wire {
   query(text: string): void;
-  readonly stream: { pause(): void; resume(): void };
+  readonly stream: Socket;
 }
 
 const BATCH_BYTES = 1 << 20;
@@ -13,12 +15,17 @@ const WAITING = 2;
 
 /** The signature, flags and extension length that a binary COPY begins with (PostgreSQL, COPY, Binary Format). */
 const HEADER_BYTES = 19;
+const TRAILER_BYTES = 2;
+
+/** Messages of the protocol while a COPY runs: CopyData, CopyOutResponse, CopyDone; type and length before each. */
+const [COPY_DATA, COPY_OUT, COPY_DONE, HEAD_BYTES] = [0x64, 0x48, 0x63, 5];
 
 /**
  * Runs `COPY (…) TO STDOUT (FORMAT binary)` and gives its rows as they come, whole rows in batches of about
  * 1 MiB, without the header and the trailer. The server works on while a batch is read, but never more than
  * a few batches ahead. A batch belongs to the reader until it asks for the next one. The connection is busy
- * until the end; leave the loop early only to end the connection.
+ * until the end; leave the loop early only to end the connection. Fastest on a connection of
+ * connectBulkReader, where rows go from the socket into the batch at once.
  */
 export async function* copyOut(client: PgClient, select: string): AsyncGenerator<Buffer, void, void> {
   const copy = new CopyOut(`COPY (${select}) TO STDOUT (FORMAT binary)`);
@@ -35,6 +42,11 @@ class CopyOut {
   private lent: ArrayBuffer | undefined;
   private readonly full: Buffer[] = [];
   private headerSeen = false;
+  /** Of the message at hand, on a tapped socket: what of its head is there, and what is left of its body. */
+  private readonly head = Buffer.alloc(HEAD_BYTES);
+  private headLength = 0;
+  private skip = 0;
+  private rest = 0;
   private ended = false;
   private error: Error | undefined;
   private wake: () => void = () => undefined;
@@ -60,7 +72,55 @@ class CopyOut {
 
   submit(connection: Wire): void {
     this.wire = connection;
+    if (connection.stream instanceof TappedSocket)
+      connection.stream.tap = (bytes, length) => this.take(bytes, length);
     connection.query(this.text);
+  }
+
+  /** Takes whole messages of the COPY out of the wire; from the first that is none, pg reads again. */
+  private take(bytes: Buffer, length: number): number {
+    let at = 0;
+    while (at < length) {
+      if (this.skip > 0) {
+        const skipped = Math.min(this.skip, length - at);
+        this.skip -= skipped;
+        at += skipped;
+      } else if (this.rest > 0) {
+        const copied = bytes.copy(this.batch, this.used, at, Math.min(length, at + this.rest));
+        this.used += copied;
+        this.rest -= copied;
+        at += copied;
+      } else {
+        const type = bytes[at] as number;
+        if (this.headLength === 0 && type !== COPY_DATA && type !== COPY_OUT && type !== COPY_DONE) {
+          (this.wire?.stream as TappedSocket).tap = undefined;
+          return at;
+        }
+        const copied = bytes.copy(
+          this.head,
+          this.headLength,
+          at,
+          Math.min(length, at + HEAD_BYTES - this.headLength),
+        );
+        this.headLength += copied;
+        at += copied;
+        if (this.headLength === HEAD_BYTES) this.begin(this.head[0] as number, this.head.readUInt32BE(1) - 4);
+      }
+    }
+    return at;
+  }
+
+  /** A message with a body of so many bytes follows. */
+  private begin(type: number, length: number): void {
+    this.headLength = 0;
+    this.skip = length;
+    if (type !== COPY_DATA) return;
+    const header = this.headerSeen ? 0 : HEADER_BYTES;
+    this.headerSeen = true;
+    if (length - header <= TRAILER_BYTES) return;
+    this.skip = header;
+    this.rest = length - header;
+    if (this.used + this.rest > this.batch.length) this.finishBatch(this.rest);
   }
 
   /** One row, or the trailer of two bytes; the first comes behind the header. Its bytes are pg's only until we return. */
@@ -68,7 +128,7 @@ class CopyOut {
     const begin = this.headerSeen ? 0 : HEADER_BYTES;
     this.headerSeen = true;
     const length = chunk.length - begin;
-    if (length <= 2) return;
+    if (length <= TRAILER_BYTES) return;
     if (this.used + length > this.batch.length) this.finishBatch(length);
     chunk.copy(this.batch, this.used, begin);
     this.used += length;

@@ -1,11 +1,13 @@
 import { benchEventLog } from './event-log.js';
 import { benchGateway } from './gateway.js';
+import { benchVerify } from './verify.js';
 import { benchLedger } from './ledger.js';
 import { benchPolicy } from './policy.js';
 
 const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
   'event-log': benchEventLog,
   gateway: benchGateway,
+  verify: benchVerify,
   ledger: benchLedger,
   policy: benchPolicy,
 };

@@ -254,6 +254,13 @@ export class ChainScan {
   }
 
   private compareRoot(checkpoint: Checkpoint): void {
+    const { pinned } = this.chain;
+    if (pinned?.size === checkpoint.size && !pinned.root.equals(checkpoint.root))
+      this.report(
+        'FORK_EVIDENCE',
+        lastOf(checkpoint.size),
+        `two signed roots for size ${checkpoint.size}, here and in the copy outside: keep both notes`,
+      );
     if (checkpoint.root.equals(this.tree.root())) {
       this.goodSize = checkpoint.size;
       return;

@@ -37,6 +37,8 @@ export class EventColumnsCheck {
   private readonly scan = new EventScan();
   /** The name in an identity, both as latin1 text of their UTF-8 bytes. */
   private readonly names = new Map<string, string>();
+  private lastIdentity: Buffer = Buffer.alloc(0);
+  private lastName: Buffer = Buffer.alloc(0);
   private day = -1;
   private dayMs = 0;
 
@@ -132,7 +134,11 @@ export class EventColumnsCheck {
     const begin = starts[IDENTITY] as number;
     const length = lengths[COLUMN.identity] as number;
     if (begin === -1 || length === -1) return begin === -1 && length === -1;
-    const text = bytes.toString('latin1', begin, ends[IDENTITY]);
+    const end = ends[IDENTITY] as number;
+    const column = offsets[COLUMN.identity] as number;
+    if (isAt(bytes, begin, end - begin, this.lastIdentity) && isAt(bytes, column, length, this.lastName))
+      return true;
+    const text = bytes.toString('latin1', begin, end);
     let name = this.names.get(text);
     if (name === undefined) {
       name = nameIn(text);
@@ -140,9 +146,17 @@ export class EventColumnsCheck {
       if (this.names.size >= REMEMBERED) this.names.clear();
       this.names.set(text, name);
     }
-    const column = offsets[COLUMN.identity] as number;
-    return bytes.toString('latin1', column, column + length) === name;
+    if (bytes.toString('latin1', column, column + length) !== name) return false;
+    this.lastIdentity = Buffer.from(text, 'latin1');
+    this.lastName = Buffer.from(name, 'latin1');
+    return true;
   }
+}
+
+function isAt(bytes: Buffer, at: number, length: number, expected: Buffer): boolean {
+  if (length !== expected.length) return false;
+  for (let index = 0; index < length; index += 1) if (bytes[at + index] !== expected[index]) return false;
+  return true;
 }
 
 function nameIn(identity: string): string | undefined {

@@ -19,8 +19,7 @@ const BY_LENGTH: readonly (readonly number[])[] = Array.from({ length: 14 }, (_,
   FIELDS.flatMap((name, index) => (name.length === length ? [index] : [])),
 );
 
-const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
-const [BRACE, END_BRACE, BRACKET, END_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
+// Characters are written as numbers in the loops below: they run for every byte of every payload.
 
 /**
  * Finds the envelope's values at the top of a JSON object, in place, without making anything: parsing all of
@@ -35,37 +34,37 @@ export class EventScan {
   scan(bytes: Buffer, begin: number, end: number): boolean {
     const { starts, ends } = this;
     starts.fill(-1);
-    if (bytes[begin] !== BRACE || bytes[end - 1] !== END_BRACE) return false;
+    if (bytes[begin] !== 0x7b /* { */ || bytes[end - 1] !== 0x7d /* } */) return false;
     for (let at = begin + 1; at < end; at += 1) {
-      if (bytes[at] !== QUOTE) return false;
+      if (bytes[at] !== 0x22 /* " */) return false;
       const name = at + 1;
       at = endOfString(bytes, name, end);
-      if (at === -1 || bytes[at + 1] !== COLON) return false;
+      if (at === -1 || bytes[at + 1] !== 0x3a /* : */) return false;
       const field = fieldNamed(bytes, name, at);
       if (field === -2) return false;
       at += 2;
       let from = at;
       let to: number;
       const first = bytes[at];
-      if (first === QUOTE) {
+      if (first === 0x22 /* " */) {
         from += 1;
         to = endOfString(bytes, from, end);
         if (to === -1) return false;
         at = to + 1;
-      } else if (first === BRACE || first === BRACKET) {
+      } else if (first === 0x7b /* { */ || first === 0x5b /* [ */) {
         at = endOfNested(bytes, at, end);
         if (at === -1) return false;
         to = at;
       } else {
-        while (at < end && bytes[at] !== COMMA && bytes[at] !== END_BRACE) at += 1;
+        while (at < end && bytes[at] !== 0x2c /* , */ && bytes[at] !== 0x7d /* } */) at += 1;
         to = at;
       }
       if (field >= 0) {
         starts[field] = from;
         ends[field] = to;
       }
-      if (bytes[at] === END_BRACE) return at === end - 1;
-      if (bytes[at] !== COMMA) return false;
+      if (bytes[at] === 0x7d /* } */) return at === end - 1;
+      if (bytes[at] !== 0x2c /* , */) return false;
     }
     return false;
   }
@@ -75,8 +74,8 @@ export class EventScan {
 function endOfString(bytes: Buffer, begin: number, end: number): number {
   for (let at = begin; at < end; at += 1) {
     const byte = bytes[at];
-    if (byte === QUOTE) return at;
-    if (byte === BACKSLASH) at += 1;
+    if (byte === 0x22 /* " */) return at;
+    if (byte === 0x5c /* \ */) at += 1;
   }
   return -1;
 }
@@ -86,11 +85,11 @@ function endOfNested(bytes: Buffer, begin: number, end: number): number {
   let depth = 0;
   for (let at = begin; at < end; at += 1) {
     const byte = bytes[at];
-    if (byte === QUOTE) {
+    if (byte === 0x22 /* " */) {
       at = endOfString(bytes, at + 1, end);
       if (at === -1) return -1;
-    } else if (byte === BRACE || byte === BRACKET) depth += 1;
-    else if (byte === END_BRACE || byte === END_BRACKET) {
+    } else if (byte === 0x7b /* { */ || byte === 0x5b /* [ */) depth += 1;
+    else if (byte === 0x7d /* } */ || byte === 0x5d /* ] */) {
       depth -= 1;
       if (depth === 0) return at + 1;
     }
@@ -106,6 +105,6 @@ function fieldNamed(bytes: Buffer, begin: number, end: number): number {
     for (let index = 0; index < name.length && same; index += 1) same = bytes[begin + index] === name[index];
     if (same) return field;
   }
-  for (let at = begin; at < end; at += 1) if (bytes[at] === BACKSLASH) return -2;
+  for (let at = begin; at < end; at += 1) if (bytes[at] === 0x5c /* \ */) return -2;
   return -1;
 }

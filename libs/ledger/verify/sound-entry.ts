@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import { ENTRY_MAGIC } from '#libs/tlog/entry.js';
 import type { HashText } from '#libs/tlog/leaf-tree.js';
-import { isSealedByLedger } from '../event-columns.js';
 import { COLUMN, type EntryRows } from './entry-row.js';
 import { EventColumnsCheck } from './event-columns-check.js';
 import type { ProducerPositions } from './producer-positions.js';
@@ -93,8 +92,7 @@ export class SoundEntry {
       bytes.toString('latin1', entry + AT.prev, entry + AT.prev + 32) !== expected.head
     )
       return false;
-    if (bytes[typeEnd - 1] === SEALED_END && isSealedByLedger(bytes.toString('latin1', typeAt, typeEnd)))
-      return false;
+    if (isSealedByLedgerAt(bytes, typeAt, typeEnd)) return false;
     if (
       !this.columns.agree(rows, {
         eventId: entry + AT.eventId,
@@ -113,8 +111,7 @@ export class SoundEntry {
     const stored = offsets[COLUMN.leaf] as number;
     if (bytes.toString('latin1', stored, stored + 32) !== leaf) return false;
     if (bytes.toString('latin1', end - 32, end) !== commitmentOf(rows)) return false;
-    if (!this.producers.advance(bytes.toString('latin1', producerAt, producerAt + UUID), producerSeq))
-      return false;
+    if (!this.producers.advance(bytes, producerAt, producerSeq)) return false;
 
     this.leaf = leaf;
     expected.seq = seq + 1;
@@ -150,7 +147,11 @@ function commitmentOf({ bytes, offsets, lengths }: EntryRows): HashText {
   return commitment;
 }
 
-const SEALED_END = 0x64;
+/** Only these end in `.sealed`; a type that merely does is looked at properly, like them. */
+const SEALED = Buffer.from('.sealed');
+
+const isSealedByLedgerAt = (bytes: Buffer, begin: number, end: number): boolean =>
+  end - begin > SEALED.length && same(bytes, end - SEALED.length, SEALED, 0, SEALED.length);
 
 const isNullable = (column: number): boolean =>
   column === COLUMN.eventTime ||

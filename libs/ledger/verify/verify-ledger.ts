@@ -1,5 +1,6 @@
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { queryOn, type BulkQuery } from '#libs/postgres/bulk-pool.js';
+import { connectBulkReader } from '#libs/postgres/bulk-reader.js';
 import { connectClient, type PgClient } from '#libs/postgres/client.js';
 import { copyOut } from '#libs/postgres/copy-out.js';
 import { openCheckpoint, type Checkpoint } from '#libs/tlog/checkpoint.js';
@@ -65,7 +66,7 @@ async function inSnapshot(url: string, work: (snapshot: Snapshot) => Promise<voi
   try {
     await first.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const exported = await first.query<{ id: string }>('SELECT pg_export_snapshot() AS id');
-    const second = await connectClient(url, 'countersign verify');
+    const second = await connectBulkReader(url, 'countersign verify');
     try {
       await second.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       await second.query(`SET TRANSACTION SNAPSHOT '${exported.rows[0]?.id}'`);

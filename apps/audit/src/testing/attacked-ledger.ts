@@ -89,6 +89,8 @@ async function fill(ledger: TestLedger): Promise<void> {
   await signer.start();
   await ingest.handle(P0, recordsFrom(0, 300));
   await eventually(() => expect(signer.currentSize(NAME)).toBe(300n));
+  // What follows may be stored in pieces; it is signed when all of it is there.
+  await signer.stop();
   const withoutColumns = {
     sessionId: undefined,
     identity: undefined,
@@ -101,7 +103,9 @@ async function fill(ledger: TestLedger): Promise<void> {
     recordAt(601, eventBytes(607)),
   ]);
   await ingest.handle(P1, [recordAt(0, eventBytes(0, { producer: OTHER_PRODUCER }), 2, 'approvals')]);
-  await signer.stop();
+  const last = await ledger.signer();
+  await last.start();
+  await last.stop();
 }
 
 /** Findings as texts, `<kind> <chain> <seq>`, each once. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { CommandError } from '../command-error.js';
 import type { GlobalOptions } from '../global-options.js';
 import type { Terminal } from '../terminal.js';
+import { addAttack } from './add-attack.js';
 import { addProve } from './add-prove.js';
 import { addVerify } from './add-verify.js';
 
@@ -10,6 +11,7 @@ export function addLedger(program: Command, terminal: Terminal, options: () => G
   const ledger = program.command('ledger').description('verify and prove what was sealed');
   addVerify(ledger, terminal, options);
   addProve(ledger, terminal, options);
+  addAttack(ledger, terminal, options);
   ledger
     .command('export')
     .description('evidence packages: not in this version')
