@@ -190,7 +190,9 @@ await describeWithKafka(
       for (const topic of TOPIC_NAMES)
         await expect(log.trim({ topic, partition: 0 }, 1n, 0)).resolves.toBe(0n);
       const approvals = await open(plain('approvals'), 'approvals');
-      await expect(approvals.trim({ topic: 'requests', partition: 0 }, 1n, 0)).rejects.toThrow(/uthoriz|group coordinator/);
+      await expect(approvals.trim({ topic: 'requests', partition: 0 }, 1n, 0)).rejects.toThrow(
+        /uthoriz|group coordinator/,
+      );
     }, 60_000);
 
     it('lets nobody into the group of another, nor read what is not theirs, nor touch topics and rules', async () => {
