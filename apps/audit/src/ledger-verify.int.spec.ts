@@ -189,6 +189,23 @@ describe('a trust folder', () => {
   });
 });
 
+describe('append-only triggers', () => {
+  const statesOf = async (state: string): Promise<readonly string[]> => {
+    await attacked.run(`ALTER TABLE ledger.entries ${state} TRIGGER append_only`);
+    const report = await attacked.verify();
+    await attacked.run('ALTER TABLE ledger.entries DISABLE TRIGGER append_only');
+    return (report.notices ?? []).filter((notice) => notice.startsWith('ledger.entries'));
+  };
+
+  it('that are switched off are a notice, never a finding', async () => {
+    expect(await statesOf('DISABLE')).toEqual(['ledger.entries: its append-only trigger is switched off']);
+    expect(await statesOf('ENABLE')).toEqual([
+      'ledger.entries: its append-only trigger is not ENABLE ALWAYS',
+    ]);
+    expect(await statesOf('ENABLE ALWAYS')).toEqual([]);
+  });
+});
+
 describe('a database that cannot be read', () => {
   it('leaves the question open', async () => {
     const report = await verifyLedger({

@@ -9,6 +9,7 @@ import { readChains, type Chain } from '../chain.js';
 import { noteName, readTrustFolder, type TrustFolder } from '../trust-folder.js';
 import { ChainScan, type VerifiedChain } from './chain-scan.js';
 import { CheckpointCursor } from './checkpoint-cursor.js';
+import { findMissingGuards } from './check-guards.js';
 import { checkCheckpointsBeyond, checkDerived, checkHead, findStrayRows } from './check-rest.js';
 import { entriesOf } from './entry-row.js';
 import { Findings, verdictOf, type Finding, type Verdict } from './finding.js';
@@ -45,14 +46,23 @@ export interface VerifyReport {
 export async function verifyLedger(options: VerifyOptions): Promise<VerifyReport> {
   const findings = new Findings();
   const progress = { entries: 0 };
+  const notices: string[] = [];
   const trust = await readTrustFolder(options.trustFolder);
   try {
-    await inSnapshot(options.url, (snapshot) => verifyAll(snapshot, trust, findings, progress, options));
+    await inSnapshot(options.url, async (snapshot) => {
+      notices.push(...(await findMissingGuards(snapshot.query)));
+      await verifyAll(snapshot, trust, findings, progress, options);
+    });
   } catch (error) {
     findings.add('INTERRUPTED', '*', undefined, messageOf(error));
   }
   const list = findings.list();
-  return { verdict: verdictOf(list, trust.logs.length > 0), entries: progress.entries, findings: list };
+  return {
+    verdict: verdictOf(list, trust.logs.length > 0),
+    entries: progress.entries,
+    findings: list,
+    ...(notices.length > 0 ? { notices } : {}),
+  };
 }
 
 /** One snapshot seen by two connections: entries stream through one while the other answers the rest. */
