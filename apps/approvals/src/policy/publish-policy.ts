@@ -10,7 +10,7 @@ export type Published =
   | { readonly kind: 'published' }
   /** It is the one that was published last. */
   | { readonly kind: 'unchanged' }
-  /** Its version is not above that of another text that was published before. */
+  /** Its version is below that of another text that was published before. */
   | { readonly kind: 'refused'; readonly problem: string };
 
 const publicationSchema = z.object({ hash: z.string(), version: z.number(), text: z.string() });
@@ -67,7 +67,10 @@ function authorOf({ change }: Policy, file: string | undefined): string {
   return change?.author ?? `file ${file}`.slice(0, 256);
 }
 
-/** A version says which change it is: the same one, or a lower one, never stands for another text. */
+/**
+ * A lower version is an older file put back by mistake. The same one with another text is a change whose
+ * author left the number alone: hash and difference tell the two apart.
+ */
 async function versionProblem(
   tx: DatabaseTransactionConnection,
   policy: Policy,
@@ -76,8 +79,8 @@ async function versionProblem(
   const last = await tx.maybeOne(sql.type(publicationSchema)`
     SELECT hash, version, text FROM approvals.publications
     WHERE author <> ${BUILT_IN_AUTHOR} ORDER BY ordinal DESC LIMIT 1`);
-  if (last === null || policy.version > last.version) return undefined;
+  if (last === null || policy.version >= last.version) return undefined;
   const { sourceHash } = await read(last.text);
   if (sourceHash === policy.sourceHash) return undefined;
-  return `version: ${policy.version} is not above ${last.version}, which was published with another text (sha256 ${sourceHash}): raise the version`;
+  return `version: ${policy.version} is below ${last.version}, which was published before with another text (sha256 ${sourceHash}): raise the version`;
 }
