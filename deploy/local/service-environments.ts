@@ -83,7 +83,9 @@ export function serviceEnvironments(
       COUNTERSIGN_DECISION_SIGNING_KEY: home.keyFile('decision-signing.pem'),
       COUNTERSIGN_DIRECTORY: home.directory,
       ...pick(environment, (name) => name.startsWith('SLACK_')),
-      ...given(/^COUNTERSIGN_(APPROVALS_(?!PORT$).*|DECISION_SIGNING_KEY|DIRECTORY|GATEWAY_KEYS)$/),
+      ...given(
+        /^COUNTERSIGN_(APPROVALS_(?!PORT$).*|WEBHOOK_.*|DECISION_SIGNING_KEY|DIRECTORY|GATEWAY_KEYS)$/,
+      ),
     },
     audit: {
       ...common,

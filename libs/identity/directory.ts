@@ -20,6 +20,10 @@ export interface Directory {
   /** undefined when the directory does not know the name: then nobody by that name may decide. */
   find(name: string): Promise<Person | undefined>;
   membersOf(group: string): Promise<Person[]>;
+  /** Whoever the directory lists under this Slack user id; more than one is a mistake the caller must refuse. */
+  findBySlackUserId(slackUserId: string): Promise<Person[]>;
+  /** Whoever the directory lists under this address, compared without regard to case. */
+  findByEmail(email: string): Promise<Person[]>;
 }
 
 /** A directory in a JSON file, read again when it changes; a bad file is an error, never an empty list. */
@@ -39,6 +43,15 @@ export class FileDirectory implements Directory {
 
   async everyone(): Promise<readonly Person[]> {
     return this.current();
+  }
+
+  async findBySlackUserId(slackUserId: string): Promise<Person[]> {
+    return (await this.current()).filter((person) => person.slackUserId === slackUserId);
+  }
+
+  async findByEmail(email: string): Promise<Person[]> {
+    const wanted = email.toLowerCase();
+    return (await this.current()).filter((person) => person.email?.toLowerCase() === wanted);
   }
 
   private async current(): Promise<readonly Person[]> {

@@ -23,7 +23,10 @@ import { CastVoteHandler } from './request/write/cast-vote/cast-vote.handler.js'
 import { CommentOnRequestHandler } from './request/write/comment-on-request/comment-on-request.handler.js';
 import type { RequestExecutor } from './request/write/request-executor.js';
 import { RevokeGrantHandler } from './request/write/revoke-grant/revoke-grant.handler.js';
-import { CHANGES, DIRECTORY, EXECUTOR, GOING_DOWN, NEW_ID, POOL, SHELF } from './tokens.js';
+import { SlackEventsController } from './slack/slack-events.controller.js';
+import { SlackLinksController } from './slack/slack-links.controller.js';
+import type { Slack } from './slack/start-slack.js';
+import { CHANGES, DIRECTORY, EXECUTOR, GOING_DOWN, NEW_ID, POOL, SHELF, SLACK } from './tokens.js';
 
 /** What the HTTP side works with; made, and ended, by whoever starts the service. */
 export interface ApprovalsParts {
@@ -38,6 +41,7 @@ export interface ApprovalsParts {
   readonly metrics: Registry;
   readonly health: Health;
   readonly goingDown: AbortSignal;
+  readonly slack: Slack | undefined;
 }
 
 @Module({})
@@ -53,6 +57,8 @@ export class ApprovalsModule {
         RequestsController,
         ExplanationController,
         WaitController,
+        SlackEventsController,
+        SlackLinksController,
       ],
       providers: [
         { provide: APP_GUARD, useClass: BearerGuard },
@@ -68,6 +74,7 @@ export class ApprovalsModule {
         { provide: METRICS, useValue: parts.metrics },
         { provide: HEALTH, useValue: parts.health },
         { provide: GOING_DOWN, useValue: parts.goingDown },
+        { provide: SLACK, useValue: parts.slack },
         RequestReader,
         CastVoteHandler,
         CommentOnRequestHandler,

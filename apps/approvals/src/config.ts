@@ -4,6 +4,8 @@ import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js'
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { fileSetting } from '#libs/kernel/file-setting.js';
+import { readWebhookSettings, type WebhookSettings } from './notify/webhook-settings.js';
+import { readSlackSettings, type SlackSettings } from './slack/slack-settings.js';
 import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
 
 const schema = z.object({
@@ -25,6 +27,10 @@ const schema = z.object({
     .regex(/^([0-9]|[1-9][0-9]|1[0-9]{2}|200)$/, 'must be a number of people from 0 to 200')
     .default('50')
     .transform(Number),
+  COUNTERSIGN_APPROVALS_PUBLIC_URL: z
+    .url('must be the URL under which people reach approvals')
+    .regex(/^https?:/, 'must be an http:// or https:// URL')
+    .optional(),
 });
 
 export interface ApprovalsConfig {
@@ -45,11 +51,18 @@ export interface ApprovalsConfig {
   readonly reviewers: string;
   /** The most people that are told of one request one by one; where more may decide, only channels are told. */
   readonly maxNotified: number;
+  /** Where people reach this service, without a slash at its end; undefined: where it listens. */
+  readonly publicUrl?: string | undefined;
+  /** undefined: no Slack. */
+  readonly slack?: SlackSettings | undefined;
+  /** undefined: no webhook. */
+  readonly webhook?: WebhookSettings | undefined;
 }
 
 /** Reads everything the service needs to start. Throws SettingError, one line that names the variable. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>>): ApprovalsConfig {
   const given = readSettings(schema, environment);
+  const slack = readSlackSettings(environment);
   return {
     tenant: given.COUNTERSIGN_TENANT,
     issuer: given.COUNTERSIGN_OIDC_ISSUER,
@@ -74,6 +87,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
           })),
     reviewers: given.COUNTERSIGN_REVIEWERS,
     maxNotified: given.COUNTERSIGN_MAX_NOTIFIED,
+    publicUrl: given.COUNTERSIGN_APPROVALS_PUBLIC_URL?.replace(/\/+$/, ''),
+    slack,
+    webhook: readWebhookSettings(environment, slack !== undefined),
   };
 }
 

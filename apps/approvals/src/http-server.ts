@@ -5,6 +5,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 
 /** The longest body a command needs, with room for escapes. Bytes. */
 const BODY_LIMIT = 64 * 1024;
+/** A click of Slack's carries the whole message it was made on, form-encoded. Bytes. */
+const SLACK_BODY_LIMIT = 1024 * 1024;
 
 export interface HttpServer {
   readonly server: NestFastifyApplication;
@@ -21,13 +23,17 @@ export async function createHttpServer(module: DynamicModule): Promise<HttpServe
     exposeHeadRoutes: false,
   });
   const routes: string[] = [];
-  adapter.getInstance().addHook('onRoute', ({ method, url }) => {
+  adapter.getInstance().addHook('onRoute', (route) => {
+    const { method, url } = route;
+    if (url === '/slack/events') route.bodyLimit = SLACK_BODY_LIMIT;
     for (const each of [method].flat()) routes.push(`${each} ${url.replace(/:([a-z]+)/gi, '{$1}')}`);
   });
   // Nest's own logger would write lines that are no JSON; what fails at the start is thrown.
   const server = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: false,
     abortOnError: false,
+    // Slack signs the bytes of the body.
+    rawBody: true,
   });
   return { server, routes: () => [...routes].sort() };
 }

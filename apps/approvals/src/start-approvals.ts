@@ -32,6 +32,9 @@ import { expireDueRequests } from './request/automation/when-time-runs-out-then-
 import { RequestChanges } from './request/read/request-changes.js';
 import { RequestExecutor } from './request/write/request-executor.js';
 import { ReviewPlanner } from './routing/review-planner.js';
+import { startWebhook } from './notify/start-webhook.js';
+import { createSlack, type Slack } from './slack/start-slack.js';
+import { CommandBus } from '@nestjs/cqrs';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../deploy/migrations', import.meta.url));
 
@@ -84,6 +87,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const notifiers = given.notifiers ?? [];
   const dispatchers = notifiers.map((notifier) => new NoticeDispatcher(pool, notifier, logger));
   const automations = new Map<string, Repeated>();
+  let slack: Slack | undefined;
   const committed = (events: readonly AnyEvent[]): void => {
     if (events.length === 0) return;
     drainer.poke();
@@ -91,6 +95,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
     if (events.some(({ type }) => TELLS.has(type))) automations.get('notify')?.wake();
     metrics.count(events);
     for (const { requestId } of events) if (requestId !== undefined) changes.changed(requestId);
+    slack?.committed(events);
   };
   const { tenant, signingKey, gatewayKeys } = config;
   const names = notifiers.map(({ name }) => name);
@@ -148,6 +153,20 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   );
   health.add('going-down', () => (goingDown.signal.aborted ? 'the service is stopping' : undefined));
 
+  let listening = '';
+  if (config.slack !== undefined) {
+    slack = createSlack({
+      settings: config.slack,
+      pool,
+      directory,
+      clock,
+      newId,
+      logger,
+      // The same bus that HTTP dispatches to.
+      execute: (command) => server.get(CommandBus, { strict: false }).execute(command),
+      url: () => config.publicUrl ?? listening,
+    });
+  }
   const { server, routes } = await createHttpServer(
     ApprovalsModule.forRoot({
       pool,
@@ -161,6 +180,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       metrics: registry,
       health,
       goingDown: goingDown.signal,
+      slack,
     }),
   );
   drainer.start();
@@ -195,6 +215,22 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   for (const dispatcher of dispatchers) dispatcher.start();
   await naming('COUNTERSIGN_APPROVALS_PORT', () => server.listen({ host: config.host, port: config.port }));
   const url = await server.getUrl();
+  listening = url;
+  slack?.start();
+  if (config.webhook !== undefined) {
+    automations.set(
+      'webhook',
+      startWebhook({
+        settings: config.webhook,
+        pool,
+        clock,
+        newId,
+        logger,
+        fallbackAfterMs: config.slack?.fallbackAfterMs,
+        link: () => config.publicUrl ?? url,
+      }),
+    );
+  }
   logger.info({ address: url, keyId: signingKey.keyId, eventLog: eventLog.kind }, 'approvals is ready');
 
   return {
@@ -204,7 +240,11 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
     stop: async () => {
       goingDown.abort();
       await server.close();
-      await Promise.all([subscription, ...automations.values(), ...dispatchers].map((each) => each.stop()));
+      await Promise.all(
+        [subscription, ...automations.values(), ...dispatchers, ...(slack === undefined ? [] : [slack])].map(
+          (each) => each.stop(),
+        ),
+      );
       await drainer.stop();
       await pool.end();
     },

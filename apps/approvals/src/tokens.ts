@@ -7,3 +7,5 @@ export const NEW_ID = Symbol('newId');
 /** An AbortSignal: aborted when the service goes down, so that nobody waits on. */
 export const GOING_DOWN = Symbol('goingDown');
 export const SHELF = Symbol('PolicyShelf');
+/** The Slack side; undefined where Slack is not configured. */
+export const SLACK = Symbol('Slack');

@@ -8,6 +8,7 @@ import { addLedger } from './ledger/command.js';
 import { addPolicy } from './policy/command.js';
 import { addPsql } from './psql/command.js';
 import { addRequests } from './requests/commands.js';
+import { addSlack } from './slack/command.js';
 import { coloured, hasOutput, write, writeJson, type Terminal } from './terminal.js';
 
 /** Runs one command line (without the program's own name) and returns the exit status. */
@@ -34,7 +35,7 @@ export async function runCommand(argv: readonly string[], terminal: Terminal): P
     });
   // Program options are known before and after a command; what they say is asked when it runs.
   const options = (): GlobalOptions => program.opts<GlobalOptions>();
-  for (const add of [addRequests, addEvents, addLedger, addPolicy, addPsql, addDoctor])
+  for (const add of [addRequests, addEvents, addLedger, addPolicy, addPsql, addSlack, addDoctor])
     add(program, terminal, options);
   try {
     await program.parseAsync([...argv], { from: 'user' });

@@ -20,6 +20,8 @@ rules: [{ id: schema-change, when: "statement.category == 'ddl'", effect: review
 const nobody: Directory = {
   find: () => Promise.resolve(undefined),
   membersOf: () => Promise.resolve([]),
+  findBySlackUserId: () => Promise.resolve([]),
+  findByEmail: () => Promise.resolve([]),
 };
 
 let platform: TestPlatform;

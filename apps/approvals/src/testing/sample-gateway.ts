@@ -3,7 +3,7 @@ import type { Binding } from '#libs/contracts/binding.js';
 import type { Envelope } from '#libs/contracts/envelope.js';
 import { keyIdOf, signEvent, type SigningKey, type TrustedKeys } from '#libs/contracts/event-signature.js';
 import type { Signals } from '#libs/contracts/events/signals.js';
-import { partitionOf } from '#libs/contracts/topics.js';
+import { MAX_INLINE_TEXT_BYTES, partitionOf } from '#libs/contracts/topics.js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { EventLogProducer, RecordToAppend } from '#libs/event-log/port.js';
 import { sha256Hex } from '#libs/kernel/hash.js';
@@ -107,7 +107,7 @@ export class SampleGateway {
       intentId,
       binding,
       statement: {
-        text: text.toString('utf8'),
+        ...(text.length > MAX_INLINE_TEXT_BYTES ? {} : { text: text.toString('utf8') }),
         sha256: sha256Hex(text),
         bytes: text.length,
         kind: 'ALTER TABLE',

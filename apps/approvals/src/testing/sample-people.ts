@@ -8,6 +8,8 @@ export interface SamplePerson {
   readonly kind: Identity['kind'];
   readonly groups: readonly string[];
   readonly owner?: string;
+  readonly slackUserId?: string;
+  readonly email?: string;
 }
 
 /** Invented people for tests; `zoe` is in two reviewer groups. */

@@ -14,7 +14,7 @@ export type Receipt = EventOf<'receipt.issued'>;
 
 /** A running approvals service with what tests ask of it: holds, and what the event log says of them. */
 export class Scenario {
-  private constructor(
+  protected constructor(
     readonly platform: TestPlatform,
     readonly service: TestApprovals,
   ) {}

@@ -72,17 +72,21 @@ export interface TestOptions {
   readonly clock?: Clock;
   readonly notifiers?: readonly ReviewerNotifier[];
   readonly maxNotified?: number;
+  readonly people?: readonly SamplePerson[];
+  readonly slack?: ApprovalsConfig['slack'];
+  readonly webhook?: ApprovalsConfig['webhook'];
 }
 
 export async function testApprovals(
   platform: TestPlatform,
   options: TestOptions = {},
 ): Promise<TestApprovals> {
+  const { people = PEOPLE } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'countersign-approvals-'));
   const directoryFile = path.join(folder, 'directory.json');
   const writeDirectory = (people: readonly SamplePerson[]): Promise<void> =>
     writeFile(directoryFile, JSON.stringify({ people }));
-  await writeDirectory(PEOPLE);
+  await writeDirectory(people);
   const issuer = await startTokenIssuer();
   const gateway = new SampleGateway();
   const decisionKey = newSigningKey();
@@ -100,6 +104,8 @@ export async function testApprovals(
     policy: undefined,
     reviewers: 'dba',
     maxNotified: options.maxNotified ?? 50,
+    slack: options.slack,
+    webhook: options.webhook,
   };
   const startAnother: TestApprovals['startAnother'] = ({
     policy = options.policy ?? POLICY,

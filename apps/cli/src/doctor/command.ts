@@ -8,12 +8,13 @@ import { checkDatabases } from './check-databases.js';
 import { checkEventLog } from './check-event-log.js';
 import { checkHome } from './check-home.js';
 import { checkServices } from './check-services.js';
+import { checkSlack } from './check-slack.js';
 
 /** `countersign doctor`: what a stack needs, looked at one by one. Exit status 0 when all is well. */
 export function addDoctor(program: Command, terminal: Terminal, options: () => GlobalOptions): void {
   program
     .command('doctor')
-    .description('targets, event log, clocks, keys, spool room')
+    .description('targets, event log, clocks, keys, spool room, Slack')
     .action(async () => {
       const ready = await requireReadyFile(terminal.environment);
       const checks = (
@@ -22,6 +23,7 @@ export function addDoctor(program: Command, terminal: Terminal, options: () => G
           checkDatabases(ready, terminal.now),
           checkEventLog(ready),
           checkHome(homeFolder(terminal.environment), terminal.now),
+          checkSlack(homeFolder(terminal.environment), terminal.environment, terminal.now),
         ])
       ).flat();
       const wrong = checks.filter(({ ok }) => !ok);

@@ -18,6 +18,10 @@ export class Api {
     return this.call('POST', path, body, 30_000);
   }
 
+  delete(path: string): Promise<unknown> {
+    return this.call('DELETE', path, undefined, 30_000);
+  }
+
   private async call(method: string, path: string, body: unknown, timeoutMs: number): Promise<unknown> {
     const response = await fetch(`${this.baseUrl}${path}`, {
       method,

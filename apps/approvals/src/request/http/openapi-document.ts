@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { slackPaths } from '../../slack/slack-openapi.js';
 import { requestStatuses } from '../domain/request-state.js';
 import { requestSchemas } from './openapi-request-schemas.js';
 import { commentBodySchema, revokeBodySchema, voteBodySchema } from './request-bodies.js';
@@ -204,6 +205,7 @@ export const openApiDocument: {
         },
       },
     },
+    ...slackPaths,
     '/openapi.json': open('This document'),
     '/healthz': open('Whether the process lives'),
     '/readyz': open('Whether the service can work'),
