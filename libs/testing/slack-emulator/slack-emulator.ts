@@ -143,9 +143,16 @@ export class SlackEmulator {
     };
   }
 
-  /** A person sends the dialog off that was opened for them last. */
-  async submit(user: string, text: string, options: DeliveryOptions = {}): Promise<Delivered> {
-    const opened = this.workspace.views.findLast((each) => each.user === user);
+  /** A person sends the dialog off that was opened for them last, or the one with this id. */
+  async submit(
+    user: string,
+    text: string,
+    options: DeliveryOptions = {},
+    viewId?: string,
+  ): Promise<Delivered> {
+    const opened = this.workspace.views.findLast(
+      (each) => each.user === user && (viewId === undefined || each.id === viewId),
+    );
     if (opened === undefined) throw new Error(`no dialog is open for ${user}`);
     const input = opened.view.blocks.find((block: Json) => block.type === 'input');
     const payload = {

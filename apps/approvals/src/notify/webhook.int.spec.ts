@@ -84,7 +84,7 @@ describe('the webhook notifier', () => {
     });
     await eventually(
       () => expect(eventsOf(requestId)).toEqual(['request.waiting', 'request.waiting']),
-      30_000,
+      120_000,
     );
     const [first, second] = hook.received as [Received, Received];
     expect(second.headers['x-countersign-delivery']).toBe(first.headers['x-countersign-delivery']);
@@ -95,8 +95,8 @@ describe('the webhook notifier', () => {
       expect(body).not.toMatch(/x-ray|ADD COLUMN/);
     }
     await scenario.service.vote('bob', requestId, 'deny');
-    await eventually(() => expect(eventsOf(requestId).at(-1)).toBe('request.refused'), 30_000);
-  }, 60_000);
+    await eventually(() => expect(eventsOf(requestId).at(-1)).toBe('request.refused'), 120_000);
+  }, 180_000);
 
   it('is used for what Slack does not show in time, and for nothing else', async () => {
     emulator = await SlackEmulator.start({ users: SLACK_USERS, channels: [CHANNEL], rateScale: 20 });
@@ -105,18 +105,18 @@ describe('the webhook notifier', () => {
       webhook: hook.settings('fallback'),
     });
     const shown = await scenario.held();
-    await eventually(() => expect(emulator?.workspace.messages).toHaveLength(1), 30_000);
+    await eventually(() => expect(emulator?.workspace.messages).toHaveLength(1), 120_000);
     emulator.down = true;
     const unshown = await scenario.held();
-    await eventually(() => expect(eventsOf(unshown.requestId)).toEqual(['request.waiting']), 30_000);
+    await eventually(() => expect(eventsOf(unshown.requestId)).toEqual(['request.waiting']), 120_000);
     expect(eventsOf(shown.requestId)).toEqual([]);
     await scenario.service.vote('bob', unshown.requestId, 'approve');
     await eventually(
       () => expect(eventsOf(unshown.requestId)).toEqual(['request.waiting', 'request.granted']),
-      30_000,
+      120_000,
     );
     emulator.down = false;
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('readWebhookSettings', () => {

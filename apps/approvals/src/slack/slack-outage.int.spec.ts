@@ -5,7 +5,7 @@ import { sha256Hex } from '#libs/kernel/hash.js';
 import { CHANNEL, SlackScenario, slackIdOf } from './testing/slack-scenario.js';
 
 /** Under load a rate limit's pause is the smallest part of a wait. */
-const LONG = 60_000;
+const LONG = 180_000;
 
 /** A posting of a request's message, as against what is said in its thread. */
 const posts = (method: string, args: Json): boolean =>
@@ -15,7 +15,7 @@ describe('messages in Slack', () => {
   let scenario: SlackScenario;
   beforeAll(async () => {
     scenario = await SlackScenario.start({ settings: { SLACK_CHANNELS: 'security=C0SECURITY' } });
-  }, 60_000);
+  }, LONG);
   afterAll(() => scenario.dispose());
   beforeEach(() => {
     scenario.emulator.fault = () => undefined;

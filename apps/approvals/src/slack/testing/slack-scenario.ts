@@ -100,7 +100,7 @@ export class SlackScenario extends Scenario {
     await eventually(() => {
       found = this.copies(requestId).find((each) => each.channel === channel);
       expect(found).toBeDefined();
-    }, 30_000);
+    }, 90_000);
     return found as EmulatedMessage;
   }
 
@@ -120,13 +120,13 @@ export class SlackScenario extends Scenario {
         .map((each) => textOf(each))
         .join('\n');
       expect(text).toMatch(words);
-    }, 30_000);
+    }, 90_000);
     return text;
   }
 
   async untilShown(requestId: string, words: string | RegExp): Promise<EmulatedMessage> {
     const message = await this.message(requestId);
-    await eventually(() => expect(textOf(message)).toMatch(words), 30_000);
+    await eventually(() => expect(textOf(message)).toMatch(words), 90_000);
     return message;
   }
 }
