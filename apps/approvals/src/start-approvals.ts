@@ -33,6 +33,7 @@ import { RequestChanges } from './request/read/request-changes.js';
 import { RequestExecutor } from './request/write/request-executor.js';
 import { ReviewPlanner } from './routing/review-planner.js';
 import { startWebhook } from './notify/start-webhook.js';
+import { registerSlackMetrics } from './slack/slack-metrics.js';
 import { createSlack, type Slack } from './slack/start-slack.js';
 import { CommandBus } from '@nestjs/cqrs';
 
@@ -155,6 +156,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
 
   let listening = '';
   if (config.slack !== undefined) {
+    registerSlackMetrics(registry, pool);
     slack = createSlack({
       settings: config.slack,
       pool,

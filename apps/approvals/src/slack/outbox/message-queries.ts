@@ -187,11 +187,3 @@ export async function adoptClickedCopy(
   );
   return addSupersededCopy(connection, { id, requestId, channel, ts: messageTs });
 }
-
-/** How long ago, ms, the oldest request that Slack should show and does not was asked for; undefined: none. */
-export const oldestUnposted = async (connection: CommonQueryMethods): Promise<number | undefined> =>
-  (await connection.maybeOneFirst(sql.type(z.object({ age: z.number().nullable() }))`
-    SELECT (extract(epoch FROM now() - min(message.created_at)) * 1000)::float8 AS age
-    FROM approvals.slack_messages AS message
-    JOIN approvals.requests AS request ON request.id = message.request_id
-    WHERE message.ts IS NULL AND NOT message.settled AND request.state = 'pending'`)) ?? undefined;
