@@ -1,0 +1,51 @@
+import { executedOf, gaps, recordedOf, unfinished, unrecorded } from './executed-and-recorded.js';
+
+const SESSION = '01890000-0000-7000-8000-000000000001';
+
+const LOG = `<other|7> LOG:  statement: SELECT 0
+<a cs:${SESSION}|8> LOG:  statement: SELECT 1
+<a cs:${SESSION}|8> LOG:  execute <unnamed>: SELECT $1, $2
+<a cs:${SESSION}|8> DETAIL:  Parameters: $1 = '5', $2 = NULL
+<a cs:${SESSION}|8> LOG:  execute name: SELECT $1
+<a cs:${SESSION}|8> DETAIL:  Parameters: $1 = '6'
+<a cs:${SESSION}|8> ERROR:  no
+`;
+
+const intent = (text: string, values: (string | null)[], id: string) =>
+  ({
+    id,
+    type: 'statement.intent-recorded',
+    sessionId: SESSION,
+    statement: { text },
+    parameters: values.map((value) => ({ value })),
+    producer: 'p',
+    producerSeq: Number(id),
+  }) as never;
+
+describe('the comparison of what ran with what was recorded', () => {
+  const events = [
+    intent('SELECT 1', [], '0'),
+    intent('SELECT $1, $2', ['5', null], '1'),
+    intent('SELECT $1', ['6'], '2'),
+  ];
+
+  it('finds nothing where each execution has its intent', () => {
+    expect(executedOf(LOG)).toHaveLength(3);
+    expect(unrecorded(executedOf(LOG), recordedOf(events))).toEqual([]);
+    expect(gaps(events)).toEqual([]);
+  });
+
+  it('finds an execution without an intent, one with other parameters, and a second run of one', () => {
+    const executed = executedOf(LOG);
+    expect(unrecorded(executed, recordedOf(events.slice(1)))).toEqual([`${SESSION}|SELECT 1|`]);
+    expect(
+      unrecorded(executed, recordedOf([...events.slice(0, 2), intent('SELECT $1', ['7'], '2')])),
+    ).toEqual([`${SESSION}|SELECT $1|'6'`]);
+    expect(unrecorded([...executed, executed[0] as string], recordedOf(events))).toHaveLength(1);
+  });
+
+  it('finds an intent without its outcome, and a number that is missing', () => {
+    expect(unfinished(events)).toHaveLength(3);
+    expect(gaps([events[0], events[2]] as never)).toEqual(['p lacks 1']);
+  });
+});
