@@ -12,6 +12,8 @@ export interface TargetConfiguration {
   readonly kind: 'postgres';
   readonly environment: string;
   readonly recording: RecordingMode;
+  /** With `replicated`: 1 lets the gateway start on Kafka topics with min.insync.replicas below 2. */
+  readonly replicas?: 1 | undefined;
   readonly maxConnections: number;
   readonly host: string;
   readonly port: number;
@@ -28,6 +30,7 @@ const entrySchema = z.strictObject({
   url: z.string().min(1),
   environment: z.string().min(1).max(64),
   recording: z.enum(recordingModes).default('strict'),
+  replicas: z.literal(1).optional(),
   /** How many sessions may be open at this target at once, each with a connection of its own. */
   maxConnections: z.int().min(1).max(100_000).default(500),
 });
@@ -104,6 +107,7 @@ function readTarget(name: string, entry: z.output<typeof entrySchema>): TargetCo
     kind: entry.kind,
     environment: entry.environment,
     recording: entry.recording,
+    replicas: entry.replicas,
     maxConnections: entry.maxConnections,
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? 5432 : Number(url.port),

@@ -135,6 +135,11 @@ export interface EventLog {
   trim(partition: TopicPartition, below: bigint, keepMs: number): Promise<bigint>;
   /** What an operator watches, as of now. */
   figures(): EventLogFigures;
+  /**
+   * How many replicas hold a record at the least once its append has resolved (Kafka: min.insync.replicas,
+   * the least of any topic). undefined where that is the business of the database below.
+   */
+  acknowledgingReplicas(): Promise<number | undefined>;
   /** Closes every producer, subscription and connection made here. */
   close(): Promise<void>;
 }

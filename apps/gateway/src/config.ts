@@ -68,10 +68,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     parseTargets(text, environment),
   );
   for (const target of targets.values()) {
-    if (target.recording !== 'strict')
+    if (target.recording === 'overlapped')
       throw new SettingError(
         'COUNTERSIGN_TARGETS',
-        `targets.${target.name}.recording: ${target.recording} is not offered by this version; use strict`,
+        `targets.${target.name}.recording: ${target.recording} is not offered by this version; use strict or replicated`,
       );
   }
   return {

@@ -8,6 +8,7 @@ import type { Clock } from '#libs/kernel/clock.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { sha256 } from '#libs/kernel/hash.js';
 import { Health } from '#libs/observability/health.js';
+import { SettingError } from '#libs/kernel/settings.js';
 import type { Logger } from '#libs/observability/logger.js';
 import { createRegistry } from '#libs/observability/metrics.js';
 import { loadPolicy } from '#libs/policy/load-policy.js';
@@ -68,6 +69,7 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
   const { eventLog, clock, newId, logger } = given;
   const { tenant } = config;
   const policies = new PolicyInForce(config.policy);
+  await checkReplication(config, eventLog);
   const registry = createRegistry('gateway');
   registerEventLogMetrics(registry, eventLog);
   const metrics = new GatewayMetrics(registry);
@@ -196,6 +198,19 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
   } catch (error) {
     await runAll(undo, logger);
     throw error;
+  }
+}
+
+/** Throws SettingError where a target wants copies of its records that the event log does not promise. */
+async function checkReplication(config: GatewayConfig, eventLog: EventLog): Promise<void> {
+  for (const { name, recording, replicas } of config.targets.values()) {
+    if (recording !== 'replicated' || replicas === 1) continue;
+    const copies = await eventLog.acknowledgingReplicas();
+    if (copies !== undefined && copies < 2)
+      throw new SettingError(
+        'COUNTERSIGN_TARGETS',
+        `targets.${name}.recording: replicated needs Kafka topics with min.insync.replicas of 2 or more, not ${copies}; say replicas: 1 to go without`,
+      );
   }
 }
 

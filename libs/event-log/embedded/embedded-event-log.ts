@@ -99,6 +99,10 @@ export class EmbeddedEventLog implements EventLog {
   /** The migration makes the topics; open() has compared them. */
   async ensureTopics(): Promise<void> {}
 
+  acknowledgingReplicas(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
   async producer(): Promise<SerialProducer> {
     const { url, applicationName, logger } = this.options;
     const connection = new Connection(url, `${applicationName} log producer`);

@@ -20,7 +20,7 @@ import { KafkaBatchSender } from './kafka-batch-sender.js';
 import { kafkaClient } from './kafka-client.js';
 import { KafkaReader } from './kafka-reader.js';
 import { PartitionBounds } from './partition-bounds.js';
-import { ensureKafkaTopics } from './topic-check.js';
+import { ensureKafkaTopics, leastInsyncReplicas } from './topic-check.js';
 import { trimKafka } from './trim-kafka.js';
 
 /** A broker that has just started is not ready to hand out producer ids for a while. */
@@ -89,6 +89,10 @@ export class KafkaEventLog implements EventLog {
       mayCreate: this.parts.settings.createTopics,
       logger: this.parts.logger,
     });
+  }
+
+  acknowledgingReplicas(): Promise<number> {
+    return leastInsyncReplicas({ admin: this.admin, topics: this.parts.topics, topicName: this.topicName });
   }
 
   async producer(): Promise<SerialProducer> {

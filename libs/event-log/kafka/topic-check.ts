@@ -150,6 +150,23 @@ async function checkConfigs(
   if (wrong.length > 0) throw new CodedError('TOPIC_MISMATCH', wrong.join('; '));
 }
 
+/** The least `min.insync.replicas` of any topic. */
+export async function leastInsyncReplicas({
+  admin,
+  topics,
+  topicName,
+}: Pick<TopicCheck, 'admin' | 'topics' | 'topicName'>): Promise<number> {
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: topics.map((topic) => ({
+      type: kafkajs.ConfigResourceTypes.TOPIC,
+      name: topicName(topic),
+      configNames: [MIN_IN_SYNC],
+    })),
+  });
+  return Math.min(...resources.map(({ configEntries }) => Number(configEntries[0]?.configValue ?? 1)));
+}
+
 const describeConfig = (config: Readonly<Record<string, string>>): string =>
   Object.entries(config)
     .map(([name, value]) => `${name}=${value}`)

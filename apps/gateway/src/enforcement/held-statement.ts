@@ -237,7 +237,7 @@ export class HeldStatement implements Held, Attempt {
       if (this.stage === 'over' || this.stage === 'released') return;
       const refusal = notRecorded(error);
       // Where the intent is in the record it gets its outcome, as soon as there is room.
-      if (this.intended) return this.refuse(refusal, refusal.message);
+      if (this.intended || error.code === 'NOT_REPLICATED') return this.refuse(refusal, refusal.message);
       this.finish('over');
       this.request.refuse(refusal);
     });

@@ -24,6 +24,12 @@ export function notRecorded(error: CodedError): Refusal {
         code: '54000',
         message: 'the statement was not run: what must be recorded of it is too large',
       };
+    case 'NOT_REPLICATED':
+      return {
+        code: '58030',
+        message: 'the statement was not run: the event log did not acknowledge its record in time',
+        hint: 'This target records to the event log before anything runs (recording: replicated).',
+      };
     default:
       return { code: '58030', message: 'the statement was not run: it cannot be recorded' };
   }

@@ -82,6 +82,8 @@ export class Session implements Cancellable {
       (bytes) => this.writeToTarget(bytes),
       (bytes) => this.toClient.send(bytes),
       () => this.advanced(),
+      (run, refusal) =>
+        this.outcomes.end(run, 'refused', { sqlstate: refusal.code, reason: refusal.message }),
     );
     this.turn = new Turn(
       state,
@@ -211,8 +213,9 @@ export class Session implements Cancellable {
 
   private guardedSpool(): Pick<Spool, 'append'> {
     const { spool } = this.services;
+    const until = this.recorder.session.recording === 'replicated' ? 'log' : 'disk';
     return {
-      append: (drafts, durable) => spool.append(drafts, (error) => this.guard(() => durable(error))),
+      append: (drafts, durable) => spool.append(drafts, (error) => this.guard(() => durable(error)), until),
     };
   }
 

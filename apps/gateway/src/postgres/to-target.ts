@@ -3,7 +3,8 @@ import { writeReadyForQuery } from '#libs/pg-wire/ready-for-query.js';
 import { notRecorded } from '../enforcement/refusals.js';
 import type { DraftEvent, Spool } from '../spool/spool.js';
 import { fillerFor } from './filler.js';
-import { refusalResponse } from './refusal.js';
+import { refusalResponse, type Refusal } from './refusal.js';
+import type { Run } from './run.js';
 import type { SessionState } from './session-state.js';
 import type { Slot } from './slot.js';
 
@@ -45,6 +46,8 @@ export class ToTarget {
     private readonly writeToClient: (bytes: Buffer) => void,
     /** Something went out or fell away. */
     private readonly advanced: () => void,
+    /** A run whose intent is recorded must not run all the same. */
+    private readonly notRun: (run: Run, refusal: Refusal) => void = () => undefined,
   ) {}
 
   record(drafts: readonly DraftEvent[]): void {
@@ -103,13 +106,17 @@ export class ToTarget {
   }
 
   private refuse(batch: Batch, error: CodedError): void {
-    const response = refusalResponse(notRecorded(error));
+    const refusal = notRecorded(error);
+    const response = refusalResponse(refusal);
     batch.items = batch.items.map((item) => {
       if (item.answer !== undefined) return { ...item, answer: response };
       const { slot } = item;
       if (slot?.recorded === true) {
         slot.refusal = response;
-        if (slot.run !== undefined) slot.run.recorded = false;
+        if (slot.run !== undefined) {
+          if (error.code === 'NOT_REPLICATED') this.notRun(slot.run, refusal);
+          else slot.run.recorded = false;
+        }
       }
       return item;
     });

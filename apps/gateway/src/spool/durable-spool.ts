@@ -3,6 +3,7 @@ import type { Closing } from './closing-events.js';
 import { encodeCheckpoint, encodeDrainedMark, type DrainedMark, type Totals } from './checkpoint.js';
 import { Drain } from './drain.js';
 import { EventEncoder } from './event-encoder.js';
+import { LogWaiters, REPLICATION_LIMIT_MS } from './log-waiters.js';
 import { GroupWriter } from './group-writer.js';
 import type { OpenItems } from './open-items.js';
 import type { Durable, PendingGroup } from './pending-group.js';
@@ -36,6 +37,7 @@ export class DurableSpool implements Spool {
   private readonly writer: GroupWriter;
   private readonly drain: Drain;
   private readonly room: Room;
+  private readonly logWaiters: LogWaiters;
   /** Durable events, and those accepted on top of them, since the spool was made. */
   private durable: Totals;
   private accepted: { events: number; bytes: number };
@@ -57,6 +59,7 @@ export class DurableSpool implements Spool {
     this.accepted = { ...start.appended };
     this.markedEvents = start.drained.events;
     this.room = roomFor(bounds.maxBytes);
+    this.logWaiters = new LogWaiters(options.clock, options.replicationLimitMs ?? REPLICATION_LIMIT_MS);
     this.catalog = new SegmentCatalog(segments);
     this.supply = new SegmentSupply(files, options, producer, bounds.segmentBytes, nextSegment);
     const encoder = new EventEncoder(producer, options.tenant, options.signingKey);
@@ -89,10 +92,21 @@ export class DurableSpool implements Spool {
     this.drain.start();
   }
 
-  append(events: readonly DraftEvent[], durable: Durable): void {
-    const bytes = this.refusal(events) ?? this.writer.append(events, durable, !isHistory(events));
+  append(events: readonly DraftEvent[], durable: Durable, until: 'disk' | 'log' = 'disk'): void {
+    const then: Durable = until === 'disk' ? durable : (error) => this.awaitLog(goal, durable, error);
+    const bytes = this.refusal(events) ?? this.writer.append(events, then, !isHistory(events));
     if (typeof bytes === 'number') this.count(events.length, bytes);
     else process.nextTick(durable, bytes);
+    // Assigned before `then` can be called: never before append returns.
+    const goal = this.accepted.events;
+  }
+
+  private awaitLog(goal: number, durable: Durable, error: CodedError | undefined): void {
+    if (error !== undefined) return durable(error);
+    if (this.broken !== undefined) return durable(this.broken);
+    this.logWaiters.add(goal, durable);
+    this.logWaiters.drained(this.drain.position().events);
+    this.drain.wake(true);
   }
 
   state(): SpoolState {
@@ -122,6 +136,7 @@ export class DurableSpool implements Spool {
     await this.writer.idle();
     await this.untilDrained(deadline - this.options.clock.monotonic());
     clearTimeout(this.markTimer);
+    this.logWaiters.fail(refused('SPOOL_CLOSED', 'the gateway is stopping'));
     await this.drain.end(Math.max(0, deadline - this.options.clock.monotonic()));
     this.writeMark();
     await this.writer.idle();
@@ -179,11 +194,13 @@ export class DurableSpool implements Spool {
 
   private breaks(error: CodedError): void {
     this.broken = error;
+    this.logWaiters.fail(error);
     this.options.logger.error({ err: error }, 'the spool is broken: nothing more is recorded or run');
   }
 
   private eventsDrained(events: number): void {
     this.options.metrics?.drained(events);
+    this.logWaiters.drained(this.drain.position().events);
     if (this.accepted.events === this.drain.position().events) this.tellDrained?.();
     this.markTimer ??= setTimeout(() => {
       this.markTimer = undefined;

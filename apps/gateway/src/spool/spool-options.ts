@@ -22,6 +22,8 @@ export interface SpoolOptions {
   readonly maxBytes?: number;
   /** Size of a preallocated segment, in bytes; default 16 MiB. */
   readonly segmentBytes?: number;
+  /** How long an append that waits for the event log may wait, ms; default 10 s. */
+  readonly replicationLimitMs?: number;
   readonly clock: Clock;
   readonly newId: () => string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;

@@ -28,9 +28,13 @@ export interface SpoolState {
  * `durable` once every event given is on the disk (fdatasync, shared by all that wait: group commit), in
  * the order of the calls. With an error (SPOOL_FULL, SPOOL_BROKEN, SPOOL_CLOSED, RECORD_TOO_LARGE) nothing of this call
  * counts as recorded: the statement must not run. `durable` is never called before append returns.
+ *
+ * `until`: `disk` (the default), or `log`: durable only once the event log has acknowledged it too. Where that
+ * takes too long the error is NOT_REPLICATED: then the events *are* recorded, and what must not run needs its
+ * outcome all the same.
  */
 export interface Spool {
-  append(events: readonly DraftEvent[], durable: (error?: CodedError) => void): void;
+  append(events: readonly DraftEvent[], durable: (error?: CodedError) => void, until?: 'disk' | 'log'): void;
   state(): SpoolState;
   /** Resolves when everything appended so far is in the event log, or after `drainMs`; then closes. */
   close(drainMs: number): Promise<void>;
