@@ -32,7 +32,9 @@ export function recordedOf(events: readonly AnyEvent[]): Execution[] {
   const recorded: Execution[] = [];
   for (const event of events) {
     if (event.type !== 'statement.intent-recorded') continue;
-    const parameters = (event.parameters ?? []).map(({ value }) => (value == null ? 'NULL' : `'${value}'`));
+    const parameters = (event.parameters ?? []).map(({ value }) =>
+      typeof value === 'string' ? `'${value}'` : 'NULL',
+    );
     recorded.push(`${event.sessionId}|${event.statement.text}|${parameters.join(', ')}`);
   }
   return recorded;

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { GatewayRig } from './gateway-rig.js';
 import { GatewayTraffic } from './gateway-traffic.js';
+import { report } from './report.js';
 import { executedOf, gaps, recordedOf, unfinished, unrecorded } from './executed-and-recorded.js';
 
 /** The long form: COUNTERSIGN_KILLS=100 npm test -- test/faults/gateway-kill */
@@ -10,8 +11,10 @@ const KILLS = Number(process.env['COUNTERSIGN_KILLS'] ?? 2);
 /** Kills the gateway under load; `after` is called while it is dead. Returns what ran and what is recorded. */
 async function killUnderLoad(recording: string, after: (rig: GatewayRig) => Promise<void>) {
   const rig = await GatewayRig.start(recording);
+  let stopTraffic = (): void => undefined;
   try {
     const traffic = new GatewayTraffic(rig, await rig.token());
+    stopTraffic = () => void traffic.stop();
     await rig.startGateway();
     traffic.begin(2);
     for (let kill = 0; kill < KILLS; kill += 1) {
@@ -19,6 +22,7 @@ async function killUnderLoad(recording: string, after: (rig: GatewayRig) => Prom
       await rig.signalGateway('SIGKILL');
       await after(rig);
       await rig.startGateway();
+      if (kill % 10 === 9) report(`${recording}: ${kill + 1} kills`);
     }
     await traffic.progress(20);
     await traffic.stop();
@@ -27,12 +31,13 @@ async function killUnderLoad(recording: string, after: (rig: GatewayRig) => Prom
     const events = await rig.events();
     const recorded = recordedOf(events);
     expect(executed.length).toBeGreaterThan(KILLS * 20);
-    console.info(
+    report(
       `${recording}, ${KILLS} kills: ${executed.length} executed, ${recorded.length} recorded, ` +
         `${unrecorded(executed, recorded).length} unrecorded`,
     );
     return { executed, events, recorded };
   } finally {
+    stopTraffic();
     await rig.dispose();
   }
 }

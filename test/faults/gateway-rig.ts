@@ -75,7 +75,7 @@ export class GatewayRig {
     return new GatewayRig(folder, cluster, issuer, made.ca, port, {
       PATH: process.env['PATH'] ?? '',
       COUNTERSIGN_HOME: folder,
-      COUNTERSIGN_LOG_LEVEL: 'warn',
+      COUNTERSIGN_LOG_LEVEL: 'info',
       COUNTERSIGN_OIDC_ISSUER: issuer.issuer,
       COUNTERSIGN_GATEWAY_PORT: String(port),
       COUNTERSIGN_GATEWAY_HTTP_PORT: String(await freePort()),
@@ -97,14 +97,20 @@ export class GatewayRig {
     Object.assign(this.environment, extra);
     const child = spawn(process.execPath, [MAIN], {
       env: this.environment,
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
+    let said = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
     const url = `http://127.0.0.1:${this.environment['COUNTERSIGN_GATEWAY_HTTP_PORT']}/readyz`;
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}`);
-      if ((await fetch(url)).status !== 200) throw new Error('not ready');
-    }, 60_000);
+      if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}: ${said}`);
+      const answer = await fetch(url).catch((cause: unknown) => {
+        throw new Error(`the gateway does not answer; it said: ${said}`, { cause });
+      });
+      if (answer.status !== 200) throw new Error(`not ready: ${await answer.text()}; it said: ${said}`);
+    }, 300_000);
     return child;
   }
 

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { GatewayRig } from './gateway-rig.js';
 import { GatewayTraffic } from './gateway-traffic.js';
+import { report } from './report.js';
 import { executedOf, gaps, recordedOf, unfinished, unrecorded } from './executed-and-recorded.js';
 
 /**
@@ -30,7 +31,7 @@ async function unmountAll(): Promise<void> {
 
 describe('a power cut', () => {
   if (CUTS === 0) {
-    console.warn('SKIPPED: the power cut needs root and loop devices; COUNTERSIGN_POWER_CUTS=5 runs it');
+    report('SKIPPED: the power cut needs root and loop devices; COUNTERSIGN_POWER_CUTS=5 runs it');
     it.skip('loses no record of what the target executed', () => undefined);
     return;
   }
@@ -65,7 +66,7 @@ describe('a power cut', () => {
         expect(unrecorded(executed, recordedOf(events))).toEqual([]);
         expect(unfinished(events)).toEqual([]);
         expect(gaps(events)).toEqual([]);
-        console.info(`power cut: ${executed.length} executed, ${recordedOf(events).length} recorded`);
+        report(`power cut: ${executed.length} executed, ${recordedOf(events).length} recorded`);
       } finally {
         await unmountAll();
         await rig.dispose();

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { eventually } from '#libs/testing/eventually.js';
 import { TemporaryGateway } from './testing/temporary-gateway.js';
 
@@ -13,9 +14,7 @@ describe('a target with recording: replicated', () => {
     await client.query('INSERT INTO numbers VALUES (1)');
     // No waiting: the log had it before the client had its answer.
     const direct = await gateway.direct();
-    const platform = new (direct.constructor as typeof import('pg').Client)(
-      gateway.postgres.adminUrl('platform'),
-    );
+    const platform = new pg.Client(gateway.postgres.adminUrl('platform'));
     await platform.connect();
     const { rows } = await platform.query<{ value: Buffer }>(
       `SELECT value FROM event_log.log WHERE topic = 'statements'`,
