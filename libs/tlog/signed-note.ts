@@ -65,7 +65,11 @@ export function verifyNote(bytes: Uint8Array, trusted: readonly NoteVerifier[]):
 
 /** The note: the text (ending in a newline) with the signature of a log's key below it. */
 export function signNote(text: string, signer: NoteVerifier, privateKey: KeyObject): Buffer {
-  const signature = sign(null, Buffer.from(text, 'utf8'), privateKey);
+  return noteWith(text, signer, sign(null, Buffer.from(text, 'utf8'), privateKey));
+}
+
+/** The note with a signature that was made elsewhere; whether it holds is for verifyNote to say. */
+export function noteWith(text: string, signer: NoteVerifier, signature: Buffer): Buffer {
   const value = Buffer.concat([signer.keyId, signature]).toString('base64');
   return Buffer.from(`${text}\n\u2014 ${signer.name} ${value}\n`, 'utf8');
 }

@@ -20,6 +20,7 @@ import { CompactRange } from '#libs/tlog/compact-range.js';
 import { decodeBundle } from '#libs/tlog/entry-bundle.js';
 import { leafHash } from '#libs/tlog/hashing.js';
 import { parseVkey, type NoteVerifier } from '#libs/tlog/vkey.js';
+import { keyInMemory } from './checkpoints/checkpoint-key.js';
 import type { AuditConfig } from './config.js';
 import { startAudit, type Audit } from './start-audit.js';
 import { eventBytes, loginOf, privateKey, PRODUCER, silent } from './testing/test-ledger.js';
@@ -135,7 +136,7 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: await freePort(),
     publicUrl: undefined,
-    ledgerKey: { keyId: 'unused', privateKey },
+    ledgerKey: keyInMemory(privateKey),
     origin: 'localhost/countersign',
     trustFolder: path.join(home, 'trust'),
     eventLogKeepMs: undefined,
@@ -203,6 +204,15 @@ describe('the feed', () => {
     expect((await feed('?type=statement.intent-recorded')).events).toHaveLength(3);
     expect((await feed('?identity=nobody')).events).toEqual([]);
     expect((await feed('?sessionId=0198c5a0-0000-7000-8000-0000000000bb&limit=5')).events).toHaveLength(5);
+    expect((await feed(`?request=${REQUEST}`)).events).toEqual(found);
+    expect((await feed('?session=0198c5a0-0000-7000-8000-0000000000bb&limit=5')).events).toHaveLength(5);
+    // The events of these tests say 10:00, whenever they were sealed.
+    const at = (time: string): string => encodeURIComponent(`2026-11-21T${time}`);
+    expect((await feed(`?since=${at('10:00:00Z')}&limit=1000`)).events).toHaveLength(sent);
+    expect((await feed(`?until=${at('10:00:00.000Z')}`)).events).toEqual([]);
+    expect(
+      (await feed(`?since=${at('11:59:59+02:00')}&until=${at('10:00:01Z')}&limit=5`)).events,
+    ).toHaveLength(5);
     const [event] = found as [Record<string, unknown>];
     expect(await (await get(`/v1/events/${String(event['id'])}`, CAROL)).json()).toEqual(event);
   });
@@ -233,6 +243,12 @@ describe('the feed', () => {
       '?format=ocsf',
       '?unknown=1',
       '?requestId=1',
+      '?request=1',
+      `?request=${REQUEST}&requestId=${REQUEST}`,
+      '?session=x',
+      '?since=yesterday',
+      '?since=2026-11-21',
+      '?until=2026-99-21T10:00:00Z',
     ])
       expect([query, (await get(`/v1/events${query}`, CAROL)).status]).toEqual([query, 400]);
   });

@@ -1,11 +1,14 @@
 import path from 'node:path';
 import { z } from 'zod';
-import type { SigningKey } from '#libs/contracts/event-signature.js';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { parseSigningKey } from '#libs/contracts/key-files.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { fileSetting } from '#libs/kernel/file-setting.js';
-import { durationSetting, portSetting, readSettings } from '#libs/kernel/settings.js';
+import { messageOf } from '#libs/kernel/coded-error.js';
+import { durationSetting, portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
 import { isKeyName } from '#libs/tlog/vkey.js';
+import { keyInMemory, type CheckpointKey } from './checkpoints/checkpoint-key.js';
+import { keyBehindCommand } from './checkpoints/key-behind-command.js';
 
 /** An origin becomes `<this>/<topic>/<partition>` and stays below 255 bytes. */
 const MAX_ORIGIN_BYTES = 200;
@@ -24,7 +27,9 @@ const schema = z.object({
     .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
     .transform((url) => url.replace(/\/+$/, ''))
     .optional(),
-  COUNTERSIGN_LEDGER_KEY: z.string(),
+  COUNTERSIGN_LEDGER_KEY: z.string().optional(),
+  COUNTERSIGN_LEDGER_SIGNER: z.string().regex(/^\//, 'must be the absolute path of an executable').optional(),
+  COUNTERSIGN_LEDGER_PUBLIC_KEY: z.string().optional(),
   COUNTERSIGN_LEDGER_ORIGIN: z
     .string()
     .refine(
@@ -52,7 +57,7 @@ export interface AuditConfig {
   /** How others reach this service; undefined: at its own address. */
   readonly publicUrl: string | undefined;
   /** Signs checkpoints and nothing else. */
-  readonly ledgerKey: SigningKey;
+  readonly ledgerKey: CheckpointKey;
   readonly origin: string;
   /** Outside the database: the logs' keys and their last checkpoints. */
   readonly trustFolder: string;
@@ -72,9 +77,44 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: given.COUNTERSIGN_AUDIT_HOST,
     port: given.COUNTERSIGN_AUDIT_PORT,
     publicUrl: given.COUNTERSIGN_AUDIT_PUBLIC_URL,
-    ledgerKey: fileSetting('COUNTERSIGN_LEDGER_KEY', given.COUNTERSIGN_LEDGER_KEY, parseSigningKey),
+    ledgerKey: ledgerKeyOf(
+      given.COUNTERSIGN_LEDGER_KEY,
+      given.COUNTERSIGN_LEDGER_SIGNER,
+      given.COUNTERSIGN_LEDGER_PUBLIC_KEY,
+    ),
     origin: given.COUNTERSIGN_LEDGER_ORIGIN,
     eventLogKeepMs: given.COUNTERSIGN_EVENT_LOG_KEEP,
     trustFolder: path.resolve(given.COUNTERSIGN_TRUST ?? path.join(given.COUNTERSIGN_HOME, 'trust')),
   };
+}
+
+/** Either the key itself, as a file or as PEM text in the variable, or a command that signs with it. */
+function ledgerKeyOf(
+  key: string | undefined,
+  signer: string | undefined,
+  publicKey: string | undefined,
+): CheckpointKey {
+  if (signer !== undefined) {
+    if (key !== undefined)
+      throw new SettingError('COUNTERSIGN_LEDGER_SIGNER', 'give this or COUNTERSIGN_LEDGER_KEY, not both');
+    if (publicKey === undefined)
+      throw new SettingError('COUNTERSIGN_LEDGER_PUBLIC_KEY', 'is required with COUNTERSIGN_LEDGER_SIGNER');
+    return keyBehindCommand(signer, fileSetting('COUNTERSIGN_LEDGER_PUBLIC_KEY', publicKey, parsePublicKey));
+  }
+  if (key === undefined)
+    throw new SettingError('COUNTERSIGN_LEDGER_KEY', 'is required (or COUNTERSIGN_LEDGER_SIGNER)');
+  if (!key.startsWith('-----BEGIN '))
+    return keyInMemory(fileSetting('COUNTERSIGN_LEDGER_KEY', key, parseSigningKey).privateKey);
+  try {
+    return keyInMemory(parseSigningKey(key).privateKey);
+  } catch (error) {
+    throw new SettingError('COUNTERSIGN_LEDGER_KEY', `PEM text: ${messageOf(error).split('\n')[0]}`);
+  }
+}
+
+function parsePublicKey(pem: string): KeyObject {
+  const key = createPublicKey(pem);
+  if (pem.includes('PRIVATE KEY') || key.asymmetricKeyType !== 'ed25519')
+    throw new Error('must hold an Ed25519 public key in PEM');
+  return key;
 }

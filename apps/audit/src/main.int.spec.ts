@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -67,6 +68,10 @@ describe('the audit program', () => {
   it.each([
     ['COUNTERSIGN_AUDIT_PORT', 'notaport'],
     ['COUNTERSIGN_LEDGER_KEY', '/nowhere/key.pem'],
+    ['COUNTERSIGN_LEDGER_KEY', ''],
+    ['COUNTERSIGN_LEDGER_KEY', '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'],
+    ['COUNTERSIGN_LEDGER_SIGNER', '/usr/bin/sign'],
+    ['COUNTERSIGN_LEDGER_SIGNER', 'sign'],
     ['COUNTERSIGN_LEDGER_ORIGIN', 'https://audit.example'],
     ['COUNTERSIGN_AUDIT_PUBLIC_URL', 'ftp://audit.example'],
     ['DATABASE_URL', ''],
@@ -89,6 +94,49 @@ describe('the audit program', () => {
     expect(await readdir(path.join(home, 'trust', 'checkpoints'))).toHaveLength(17);
   }, 60_000);
 
+  it('takes its key from the environment, or signs with a command that has it', async () => {
+    const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+    const publicFile = path.join(home, 'ledger-public.pem');
+    await writeFile(publicFile, createPublicKey(privateKey).export({ format: 'pem', type: 'spki' }));
+    const signer = path.join(home, 'sign.mjs');
+    await writeFile(
+      signer,
+      `#!${process.execPath}
+import { sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+console.log(sign(null, readFileSync(0), readFileSync(process.env.SIGNER_KEY_FILE, 'utf8')).toString('base64'));
+`,
+      { mode: 0o755 },
+    );
+    for (const changes of [
+      { COUNTERSIGN_LEDGER_KEY: pem },
+      {
+        COUNTERSIGN_LEDGER_KEY: '',
+        COUNTERSIGN_LEDGER_SIGNER: signer,
+        COUNTERSIGN_LEDGER_PUBLIC_KEY: publicFile,
+        SIGNER_KEY_FILE: environment['COUNTERSIGN_LEDGER_KEY'] as string,
+      },
+    ]) {
+      const { child, ended } = start(changes);
+      await ready();
+      child.kill('SIGTERM');
+      expect((await ended).code).toBe(0);
+    }
+  }, 60_000);
+
+  it('does not start while a trigger that protects the ledger is off, and names it', async () => {
+    const admin = await connectClient(postgres.adminUrl(), 'test');
+    await admin.query('ALTER TABLE ledger.payloads ENABLE REPLICA TRIGGER append_only');
+    const { code, stderr } = await start().ended;
+    await admin.query('ALTER TABLE ledger.payloads ENABLE ALWAYS TRIGGER append_only');
+    await admin.end();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(oneLine);
+    expect(stderr).toMatch(
+      /APPEND_ONLY_OFF.*ledger\.payloads\.append_only.*deploy\/runbooks\/ledger-append-only-off\.md/,
+    );
+  });
+
   it('refuses an origin that is not the one its logs were made with', async () => {
     const { code, stderr } = await start({ COUNTERSIGN_LEDGER_ORIGIN: 'audit.example/other' }).ended;
     expect(code).toBe(1);
@@ -98,13 +146,14 @@ describe('the audit program', () => {
 
   it('does not start on a database older than the copies outside, and names the runbook', async () => {
     const admin = await connectClient(postgres.adminUrl(), 'test');
-    await admin.query('ALTER TABLE ledger.checkpoints DISABLE TRIGGER ALL; DELETE FROM ledger.checkpoints');
+    await admin.query(`ALTER TABLE ledger.checkpoints DISABLE TRIGGER ALL; DELETE FROM ledger.checkpoints;
+      ALTER TABLE ledger.checkpoints ENABLE ALWAYS TRIGGER append_only`);
     await admin.end();
     const before = await readFile(path.join(home, 'trust', 'checkpoints', 'control-0.note'));
     const { code, stderr } = await start().ended;
     expect(code).toBe(1);
     expect(stderr).toMatch(oneLine);
-    expect(stderr).toMatch(/ROLLBACK.*deploy\/runbooks\/ledger-rollback\.md/);
+    expect(stderr).toMatch(/ROLLBACK.*npx countersign ledger verify.*deploy\/runbooks\/ledger-rollback\.md/);
     expect(await readFile(path.join(home, 'trust', 'checkpoints', 'control-0.note'))).toEqual(before);
   });
 });

@@ -1,4 +1,3 @@
-import { createPublicKey } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { TOPIC_NAMES } from '#libs/contracts/topics.js';
 import { registerEventLogMetrics } from '#libs/event-log/event-log-metrics.js';
@@ -19,6 +18,7 @@ import { restoreSignedChain } from './checkpoints/restore-signed-chain.js';
 import type { SignedChain } from './checkpoints/signed-chain.js';
 import type { AuditConfig } from './config.js';
 import { createHttpServer } from './http-server.js';
+import { AppendOnlyGuard } from './ingest/append-only-guard.js';
 import { createChains } from './ingest/create-chains.js';
 import { createIngestMetrics } from './ingest/ingest-metrics.js';
 import { LedgerIngest } from './ingest/ledger-ingest.js';
@@ -32,6 +32,7 @@ const MIGRATIONS = fileURLToPath(new URL('../../../deploy/migrations', import.me
 /** A checkpoint lags behind the chain by this at most, ms. */
 const SIGN_EVERY_MS = 250;
 const PROJECT_EVERY_MS = 250;
+const GUARD_EVERY_MS = 5_000;
 const CONNECTIONS = 8;
 const TRIM_EVERY_MS = 600_000;
 
@@ -83,12 +84,22 @@ async function startParts(
   });
   opened(() => pool.close());
 
+  const registry = createRegistry('audit');
+  const metrics = createIngestMetrics(registry);
+  const guard = new AppendOnlyGuard({
+    query: pool.query,
+    logger,
+    intervalMs: GUARD_EVERY_MS,
+    onFinding: (kind) => metrics.findings.inc({ chain: '*', kind }),
+  });
+  await guard.start();
+  opened(() => guard.stop());
+
   const chains = await createChains(pool.query, config.origin, newId);
-  const { signer, logs } = await restoreSigner(pool, config, chains, logger);
+  const { signer, logs } = await restoreSigner(pool, config, chains, logger, () => guard.problem());
   await signer.start();
   opened(() => signer.stop());
 
-  const registry = createRegistry('audit');
   registerEventLogMetrics(registry, eventLog);
   const ingest = new LedgerIngest({
     query: pool.query,
@@ -98,7 +109,8 @@ async function startParts(
     writer: newId(),
     clock,
     logger,
-    metrics: createIngestMetrics(registry),
+    metrics,
+    halted: () => guard.problem(),
   });
   let consuming: string | undefined = 'not reading yet';
   const health = new Health();
@@ -107,6 +119,7 @@ async function startParts(
     return undefined;
   });
   health.add('event-log', () => consuming);
+  health.add('append-only', () => guard.problem());
   health.add('sealing', () => ingest.problem());
   health.add('checkpoints', () => signer.problem());
 
@@ -172,10 +185,13 @@ async function restoreSigner(
   config: AuditConfig,
   chains: readonly Chain[],
   logger: Logger,
+  halted: () => string | undefined,
 ): Promise<{ signer: CheckpointSigner; logs: { chain: Chain; log: NoteVerifier }[] }> {
   const { trustFolder, ledgerKey } = config;
-  const publicKey = createPublicKey(ledgerKey.privateKey);
-  const logs = chains.map((chain) => ({ chain, log: noteVerifier(chain.origin, 'log', publicKey) }));
+  const logs = chains.map((chain) => ({
+    chain,
+    log: noteVerifier(chain.origin, 'log', ledgerKey.publicKey),
+  }));
   const verifiers = logs.map(({ log }) => log);
   await trustLogs(trustFolder, verifiers);
   const trust = await readTrustFolder(trustFolder);
@@ -184,11 +200,12 @@ async function restoreSigner(
     signed.push(await restoreSignedChain(pool.query, chain, log, trust, trustFolder));
   const signer = new CheckpointSigner({
     query: pool.query,
-    privateKey: ledgerKey.privateKey,
+    key: ledgerKey,
     trustFolder,
     chains: signed,
     logger,
     intervalMs: SIGN_EVERY_MS,
+    halted,
   });
   return { signer, logs };
 }

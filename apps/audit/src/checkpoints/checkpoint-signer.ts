@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 import { readHashes } from '#libs/ledger/chain-tree.js';
 import { pinCheckpoint } from '#libs/ledger/trust-folder.js';
@@ -6,7 +5,9 @@ import type { Logger } from '#libs/observability/logger.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { formatCheckpoint, openCheckpoint, type Checkpoint } from '#libs/tlog/checkpoint.js';
 import type { CompactRange } from '#libs/tlog/compact-range.js';
-import { signNote } from '#libs/tlog/signed-note.js';
+import { noteWith } from '#libs/tlog/signed-note.js';
+import type { CheckpointKey } from './checkpoint-key.js';
+import { ROLLBACK_RUNBOOK } from './rollback.js';
 import type { SignedChain } from './signed-chain.js';
 
 /** Leaf hashes are read in pieces, so that a long absence does not need memory for all of it. */
@@ -14,12 +15,14 @@ const LEAVES_AT_ONCE = 20_000n;
 
 export interface CheckpointSignerOptions {
   readonly query: BulkQuery;
-  readonly privateKey: KeyObject;
+  readonly key: CheckpointKey;
   readonly trustFolder: string;
   readonly chains: readonly SignedChain[];
   readonly logger: Logger;
   /** Milliseconds between two looks; a checkpoint lags by this much at most. */
   readonly intervalMs: number;
+  /** Why nothing may be signed now; asked before each look. */
+  readonly halted?: () => string | undefined;
 }
 
 /**
@@ -76,6 +79,7 @@ export class CheckpointSigner {
   }
 
   private async signAll(): Promise<void> {
+    if (this.options.halted?.() !== undefined) return;
     const heads = await this.options
       .query<{
         chain: number;
@@ -92,7 +96,8 @@ export class CheckpointSigner {
     for (const signed of this.options.chains) {
       const head = byChain.get(signed.chain.chain);
       try {
-        if (head === undefined) throw new CodedError('ROLLBACK', 'its head is gone');
+        if (head === undefined)
+          throw new CodedError('ROLLBACK', `ROLLBACK: its head is gone; ${ROLLBACK_RUNBOOK}`);
         await this.sign(signed, BigInt(head.size), head.compact_range);
         if (signed.halted !== undefined)
           this.options.logger.info({ chain: signed.chain.name }, 'signing again');
@@ -113,7 +118,7 @@ export class CheckpointSigner {
     if (size < signed.range.size)
       throw new CodedError(
         'ROLLBACK',
-        `ROLLBACK: signed at size ${signed.range.size}, but it has ${size} entries`,
+        `ROLLBACK: signed at size ${signed.range.size}, but it has ${size} entries; ${ROLLBACK_RUNBOOK}`,
       );
     if (size === signed.range.size && signed.served !== undefined) return;
     const range = await this.extend(signed, size);
@@ -123,13 +128,23 @@ export class CheckpointSigner {
         'its head does not follow from what was signed and the leaves since then',
       );
     const checkpoint = { origin: signed.chain.origin, size, root: range.root() };
-    const note = signNote(formatCheckpoint(checkpoint), signed.log, this.options.privateKey);
+    const note = await this.noteOf(signed, checkpoint);
     const [published] = await this.options.query<{ done: boolean }>(
       'SELECT ledger.publish_checkpoint($1, $2, $3, $4) AS done',
       [signed.chain.chain, signed.number + 1n, size, note],
     );
     if (published?.done === true) await this.serve(signed, signed.number + 1n, note, checkpoint, range);
     else await this.adopt(signed);
+  }
+
+  /** Signed, and opened as a reader would: a key that signs something else publishes nothing. */
+  private async noteOf(signed: SignedChain, checkpoint: Checkpoint): Promise<Buffer> {
+    const body = formatCheckpoint(checkpoint);
+    const note = noteWith(body, signed.log, await this.options.key.sign(Buffer.from(body, 'utf8')));
+    const opened = openCheckpoint(note, signed.log);
+    if (!opened.ok)
+      throw new CodedError('SIGNER_FAILED', `what the key signed does not verify (${opened.problem})`);
+    return note;
   }
 
   /** Another signer was faster, or our own commit's answer was lost: its checkpoint is checked like our own. */
@@ -140,7 +155,10 @@ export class CheckpointSigner {
     );
     const opened = row === undefined ? undefined : openCheckpoint(row.note, signed.log);
     if (row === undefined || opened?.ok !== true || opened.checkpoint.size < signed.range.size)
-      throw new CodedError('ROLLBACK', 'ROLLBACK: its last checkpoint is gone or is not good');
+      throw new CodedError(
+        'ROLLBACK',
+        `ROLLBACK: its last checkpoint is gone or is not good; ${ROLLBACK_RUNBOOK}`,
+      );
     const range = await this.extend(signed, opened.checkpoint.size);
     if (!range.root().equals(opened.checkpoint.root))
       throw new CodedError(

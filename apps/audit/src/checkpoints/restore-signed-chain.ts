@@ -6,9 +6,8 @@ import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { openCheckpoint, type Checkpoint } from '#libs/tlog/checkpoint.js';
 import { CompactRange } from '#libs/tlog/compact-range.js';
 import type { NoteVerifier } from '#libs/tlog/vkey.js';
+import { ROLLBACK_RUNBOOK } from './rollback.js';
 import type { SignedChain } from './signed-chain.js';
-
-const RUNBOOK = 'deploy/runbooks/ledger-rollback.md';
 
 /**
  * Reads where signing stopped, and refuses a database that is not the one that was signed: smaller than
@@ -52,7 +51,7 @@ function opened(chain: Chain, log: NoteVerifier, note: Buffer, where: string): C
   if (result.ok) return result.checkpoint;
   throw new CodedError(
     result.problem,
-    `chain ${chain.name}: the last checkpoint in ${where} is not good (${result.problem}); see ${RUNBOOK}`,
+    `chain ${chain.name}: the last checkpoint in ${where} is not good (${result.problem}); ${ROLLBACK_RUNBOOK}`,
   );
 }
 
@@ -61,12 +60,12 @@ async function requireHistory(query: BulkQuery, chain: Chain, checkpoint: Checkp
   if (range.root().equals(checkpoint.root)) return range;
   throw new CodedError(
     'ROLLBACK',
-    `ROLLBACK: chain ${chain.name} has another history below size ${checkpoint.size} than the one that was signed; see ${RUNBOOK}`,
+    `ROLLBACK: chain ${chain.name} has another history below size ${checkpoint.size} than the one that was signed; ${ROLLBACK_RUNBOOK}`,
   );
 }
 
 const rollback = (chain: Chain, pinned: Checkpoint, size: bigint, signed: bigint): CodedError =>
   new CodedError(
     'ROLLBACK',
-    `ROLLBACK: chain ${chain.name} was signed at size ${pinned.size}, but the database has ${size} entries and checkpoints up to ${signed < 0n ? 'none' : signed}: an older copy was restored; see ${RUNBOOK}`,
+    `ROLLBACK: chain ${chain.name} was signed at size ${pinned.size}, but the database has ${size} entries and checkpoints up to ${signed < 0n ? 'none' : signed}: an older copy was restored; ${ROLLBACK_RUNBOOK}`,
   );

@@ -8,7 +8,8 @@ import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { CHAINS, QUERY } from '../tokens.js';
 import { ownsRequest, seesEverything } from './access.js';
 import { decodeCursor, encodeCursor, type Positions } from './cursor.js';
-import { readPage, type FeedFilter } from './read-page.js';
+import type { FeedFilter } from './find-events.js';
+import { readPage } from './read-page.js';
 import { sealedEvent, type SealedEventRow } from './sealed-event.js';
 
 export const limitSchema = z
@@ -18,15 +19,45 @@ export const limitSchema = z
   .refine((limit) => limit >= 1 && limit <= 1_000, 'must be a number from 1 to 1000')
   .default(100);
 
-const querySchema = z.strictObject({
-  after: z.string().optional(),
-  limit: limitSchema,
-  type: z.string().max(255).optional(),
-  requestId: uuidSchema.optional(),
-  sessionId: uuidSchema.optional(),
-  identity: z.string().max(128).optional(),
-  format: z.literal('countersign', 'only the own envelope, countersign, is there').optional(),
-});
+const TIME =
+  /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})$/;
+
+/** RFC 3339 with an offset, to the millisecond; becomes microseconds since 1970. */
+const timeParameter = z
+  .string()
+  .refine(
+    (text) => TIME.test(text) && !Number.isNaN(Date.parse(text)),
+    'must be a time such as 2026-11-21T13:00:00Z',
+  )
+  .transform((text) => BigInt(Date.parse(text)) * 1000n);
+
+const querySchema = z
+  .strictObject({
+    after: z.string().optional(),
+    limit: limitSchema,
+    type: z.string().max(255).optional(),
+    request: uuidSchema.optional(),
+    requestId: uuidSchema.optional(),
+    session: uuidSchema.optional(),
+    sessionId: uuidSchema.optional(),
+    identity: z.string().max(128).optional(),
+    since: timeParameter.optional(),
+    until: timeParameter.optional(),
+    format: z.literal('countersign', 'only the own envelope, countersign, is there').optional(),
+  })
+  .refine((asked) => asked.request === undefined || asked.requestId === undefined, {
+    path: ['request'],
+    message: 'is the same as requestId: give one',
+  })
+  .refine((asked) => asked.session === undefined || asked.sessionId === undefined, {
+    path: ['session'],
+    message: 'is the same as sessionId: give one',
+  })
+  .transform(({ request, session, ...asked }) => ({
+    ...asked,
+    requestId: asked.requestId ?? request,
+    sessionId: asked.sessionId ?? session,
+  }));
 
 /** The pull feed. Compliance sees everything, others their own events and the whole life of their own requests. */
 @Controller('v1/events')
@@ -74,6 +105,8 @@ export class EventsController {
       sessionId: asked.sessionId,
       type: asked.type,
       identity: asked.identity,
+      since: asked.since,
+      until: asked.until,
     };
     if (seesEverything(identity)) return filter;
     if (asked.requestId !== undefined && (await ownsRequest(this.query, identity, asked.requestId)))

@@ -24,6 +24,8 @@ export interface LedgerIngestOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: IngestMetrics;
+  /** Why nothing may be sealed now; asked before each batch. */
+  readonly halted?: () => string | undefined;
 }
 
 /**
@@ -173,6 +175,8 @@ export class LedgerIngest implements PartitionHandler {
   private async watched<T>(partition: TopicPartition, work: () => Promise<T>): Promise<T> {
     const name = chainName(partition.topic, partition.partition);
     try {
+      const halted = this.options.halted?.();
+      if (halted !== undefined) throw new CodedError('HALTED', halted);
       const result = await work();
       this.problems.delete(name);
       return result;

@@ -42,9 +42,17 @@ export const openApiDocument = {
           parameter('after', 'next_cursor of the page before'),
           parameter('limit', 'events a page', { type: 'integer', minimum: 1, maximum: 1000, default: 100 }),
           parameter('type', 'only this type'),
-          parameter('requestId', 'only this request: its whole life'),
-          parameter('sessionId', 'only this session'),
+          parameter('request', 'only this request: its whole life (also: requestId)', {
+            type: 'string',
+            format: 'uuid',
+          }),
+          parameter('session', 'only this session (also: sessionId)', { type: 'string', format: 'uuid' }),
           parameter('identity', 'only events of this identity'),
+          parameter('since', 'only what happened at this time or later', {
+            type: 'string',
+            format: 'date-time',
+          }),
+          parameter('until', 'only what happened before this time', { type: 'string', format: 'date-time' }),
         ],
         responses: {
           '200': json('A page', page('events')),

@@ -16,6 +16,7 @@ import { connectClient } from '#libs/postgres/client.js';
 import { migrate } from '#libs/postgres/migrate.js';
 import type { TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import { noteVerifier } from '#libs/tlog/vkey.js';
+import { keyInMemory, type CheckpointKey } from '../checkpoints/checkpoint-key.js';
 import { CheckpointSigner } from '../checkpoints/checkpoint-signer.js';
 import { restoreSignedChain } from '../checkpoints/restore-signed-chain.js';
 import { createChains } from '../ingest/create-chains.js';
@@ -32,6 +33,13 @@ export const privateKey: KeyObject = createPrivateKey({
   type: 'pkcs8',
 });
 
+export interface TestSignerOptions {
+  readonly intervalMs?: number;
+  readonly trustFolder?: string;
+  readonly key?: CheckpointKey;
+  readonly halted?: () => string | undefined;
+}
+
 /** A ledger in a database of its own, with the service's own role, and its trust folder. */
 export interface TestLedger {
   readonly adminUrl: string;
@@ -40,7 +48,7 @@ export interface TestLedger {
   readonly chains: readonly Chain[];
   readonly trustFolder: string;
   ingest(options?: Partial<LedgerIngestOptions>): LedgerIngest;
-  signer(options?: { intervalMs?: number; trustFolder?: string }): Promise<CheckpointSigner>;
+  signer(options?: TestSignerOptions): Promise<CheckpointSigner>;
   close(): Promise<void>;
 }
 
@@ -94,11 +102,12 @@ export async function testLedger(postgres: TemporaryPostgres): Promise<TestLedge
       }
       return new CheckpointSigner({
         query: pool.query,
-        privateKey,
+        key: options.key ?? keyInMemory(privateKey),
         trustFolder: folder,
         chains: signed,
         logger: silent,
         intervalMs: options.intervalMs ?? 50,
+        ...(options.halted === undefined ? {} : { halted: options.halted }),
       });
     },
     close: async () => {

@@ -13,7 +13,7 @@ const pageSchema = z.object({
 
 /**
  * Every event of the pull feed that audit lets through the filter, from the beginning to what is there
- * now, following the cursor. Audit finds one request or session by an index; `since` is left to the caller.
+ * now, following the cursor. Audit finds them by its indexes.
  */
 export async function* readFeed(api: Api, filter: EventFilter): AsyncGenerator<FeedEvent> {
   let after: string | undefined;
@@ -24,6 +24,7 @@ export async function* readFeed(api: Api, filter: EventFilter): AsyncGenerator<F
       ...(filter.request === undefined ? {} : { requestId: filter.request }),
       ...(filter.session === undefined ? {} : { sessionId: filter.session }),
       ...(filter.identity === undefined ? {} : { identity: filter.identity }),
+      ...(filter.since === undefined ? {} : { since: new Date(filter.since).toISOString() }),
     });
     const parsed = pageSchema.safeParse(await api.get(`/v1/events?${query.toString()}`));
     if (!parsed.success)
