@@ -317,6 +317,25 @@ describe('the logs', () => {
     expect((await get(`/logs/${CHAIN}/tile/0/000.p/255`)).status).toBe(200);
   });
 
+  it('answer 304 to who has the very bytes, from any origin, and HEAD as GET', async () => {
+    for (const place of ['checkpoint', 'genesis', 'tile/0/000', 'tile/0/001.p/1', 'tile/entries/000']) {
+      const where = `/logs/${CHAIN}/${place}`;
+      const first = await get(where);
+      const tag = first.headers.get('etag') as string;
+      expect(tag).toMatch(/^"[0-9a-f]{32}"$/);
+      expect(first.headers.get('access-control-allow-origin')).toBe('*');
+      expect((await first.arrayBuffer()).byteLength).toBeGreaterThan(0);
+      for (const known of [tag, `"x", W/${tag}`]) {
+        const again = await get(where, undefined, { 'if-none-match': known });
+        expect([place, again.status, (await again.arrayBuffer()).byteLength]).toEqual([place, 304, 0]);
+      }
+      expect((await get(where, undefined, { 'if-none-match': '"x"' })).status).toBe(200);
+      const head = await fetch(`${audit.url}${where}`, { method: 'HEAD' });
+      expect([head.status, head.headers.get('etag')]).toEqual([200, tag]);
+    }
+    expect((await get(`/logs/${CHAIN}/checkpoint`)).headers.get('cache-control')).toBe('no-cache');
+  });
+
   it('compress bundles for clients that take it', async () => {
     const where = new URL(`${audit.url}/logs/${CHAIN}/tile/entries/000`);
     const plain = Buffer.from(

@@ -10,6 +10,7 @@ import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/tempora
 import { formatCheckpoint } from '#libs/tlog/checkpoint.js';
 import { signNote } from '#libs/tlog/signed-note.js';
 import { noteVerifier } from '#libs/tlog/vkey.js';
+import { keyInMemory } from './checkpoint-key.js';
 import { privateKey, recordsFrom, testLedger, type TestLedger } from '../testing/test-ledger.js';
 
 const P0 = { topic: 'statements', partition: 0 } as const;
@@ -43,7 +44,7 @@ describe('the signer', () => {
     expect(await verify()).toEqual({ ...clean, entries: 0 });
   });
 
-  it('signs what grew within a second: in the database, outside it, and served', async () => {
+  it('signs what grew soon after: in the database, outside it, and served', async () => {
     const signer = await ledger.signer();
     await signer.start();
     const ingest = ledger.ingest();
@@ -53,7 +54,7 @@ describe('the signer', () => {
       [5, 600],
     ] as const) {
       await ingest.handle(P0, recordsFrom(from, count));
-      await eventually(() => expect(sizeOf(signer.current(NAME))).toBe(String(from + count)), 1_000);
+      await eventually(() => expect(sizeOf(signer.current(NAME))).toBe(String(from + count)));
       expect(await outside()).toBe(signer.current(NAME)?.toString());
     }
     await signer.stop();
@@ -90,6 +91,33 @@ describe('the signer', () => {
     await third.start();
     expect(sizeOf(await outside())).toBe('3');
     await third.stop();
+  });
+
+  it('publishes nothing that its key did not sign', async () => {
+    const key = keyInMemory(privateKey);
+    let broken: ((body: Buffer) => Promise<Buffer>) | undefined;
+    const signer = await ledger.signer({
+      intervalMs: 20,
+      key: { publicKey: key.publicKey, sign: (body) => (broken ?? ((given) => key.sign(given)))(body) },
+    });
+    await signer.start();
+    const ingest = ledger.ingest();
+    await ingest.claim(P0);
+    for (const [seq, answer] of [
+      () => key.sign(Buffer.from('something else')),
+      () => Promise.resolve(Buffer.alloc(64)),
+      () => Promise.resolve(Buffer.alloc(0)),
+      () => Promise.reject(new Error('the token is not there')),
+    ].entries()) {
+      broken = answer;
+      await ingest.handle(P0, recordsFrom(seq, 1));
+      await eventually(() => expect(signer.problem()).toContain(NAME));
+      expect(sizeOf(signer.current(NAME))).toBe(String(seq));
+      broken = undefined;
+      await eventually(() => expect(sizeOf(signer.current(NAME))).toBe(String(seq + 1)));
+    }
+    await signer.stop();
+    expect(await verify()).toEqual({ ...clean, entries: 4 });
   });
 
   it('signs nothing that does not follow from what it signed, and goes on when it was put right', async () => {

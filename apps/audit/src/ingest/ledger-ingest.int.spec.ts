@@ -153,6 +153,23 @@ describe('ingest', () => {
     expect(await signAndVerify()).toEqual(clean(bad.length + 1));
   });
 
+  it('stores payloads of any size aside, by their hash, and holds nothing up for them', async () => {
+    const ingest = ledger.ingest();
+    await ingest.claim(P0);
+    // The largest that the event log takes, and what a foreign broker with a higher limit might hand over.
+    const sizes = [10, 65_535, 65_536, 1_000_000, 9_000_000, 12_000_000, 10];
+    const records = sizes.map((size, seq) => recordAt(seq, eventBytes(seq, { text: 'x'.repeat(size) })));
+    expect(await ingest.handle(P0, records)).toBe('stored');
+    const sealed = await ledger.pool.query<{ entry: number; payload: Buffer }>(
+      'SELECT octet_length(e.entry) AS entry, p.payload FROM ledger.entries e JOIN ledger.payloads p USING (chain, seq) ORDER BY seq',
+    );
+    expect(sealed.map(({ payload }) => payload.equals(records.shift()?.value as Buffer))).toEqual(
+      sizes.map(() => true),
+    );
+    for (const { entry } of sealed) expect(entry).toBeLessThan(400);
+    expect(await signAndVerify()).toEqual(clean(sizes.length));
+  });
+
   it('seals an event of a type it does not know under its own id', async () => {
     const ingest = ledger.ingest();
     await ingest.claim(P0);

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import { Public } from '#libs/http/public.decorator.js';
+import { sha256Hex } from '#libs/kernel/hash.js';
 import type { Chain } from '#libs/ledger/chain.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { parseTilePath } from '#libs/tlog/tile.js';
@@ -43,23 +44,26 @@ export class LogsController {
   checkpoint(
     @Param('topic') topic: string,
     @Param('partition') partition: string,
+    @Req() asked: Asked,
     @Res() reply: Reply,
   ): void {
     const note = this.signer.current(`${topic}/${partition}`);
     if (note === undefined) return absent(reply);
-    reply
-      .status(200)
-      .header('content-type', 'text/plain; charset=utf-8')
-      .header('cache-control', 'no-cache')
-      .send(note);
+    reply.header('content-type', 'text/plain; charset=utf-8').header('cache-control', 'no-cache');
+    give(asked, reply, note);
   }
 
   /** What the chain begins with; its SHA-256 is the `prev` of entry 0. */
   @Get('logs/:topic/:partition/genesis')
-  genesis(@Param('topic') topic: string, @Param('partition') partition: string, @Res() reply: Reply): void {
+  genesis(
+    @Param('topic') topic: string,
+    @Param('partition') partition: string,
+    @Req() asked: Asked,
+    @Res() reply: Reply,
+  ): void {
     const chain = this.find(topic, partition);
     if (chain === undefined) return absent(reply);
-    immutable(reply).send(chain.genesis);
+    give(asked, immutable(reply), chain.genesis);
   }
 
   @Get('logs/:topic/:partition/tile/*')
@@ -79,10 +83,11 @@ export class LogsController {
         : await readTile(this.query, chain.chain, this.signer.currentSize(chain.name), tile);
     if (bytes === undefined || tile === undefined) return absent(reply);
     immutable(reply);
-    if (tile.level !== 'entries') return reply.send(bytes);
+    if (tile.level !== 'entries') return give(asked, reply, bytes);
     reply.header('vary', 'accept-encoding');
-    if (!takesGzip(asked.headers['accept-encoding'])) return reply.send(bytes);
-    reply.header('content-encoding', 'gzip').send(await compress(bytes));
+    if (!takesGzip(asked.headers['accept-encoding'])) return give(asked, reply, bytes);
+    reply.header('content-encoding', 'gzip');
+    give(asked, reply, await compress(bytes));
   }
 
   private find(topic: string, partition: string): Chain | undefined {
@@ -90,9 +95,20 @@ export class LogsController {
   }
 }
 
+/** The bytes, or 304 to who has them. The tag is of what is sent, so that a compressed answer has its own. */
+function give(asked: Asked, reply: Reply, bytes: Buffer): void {
+  const tag = `"${sha256Hex(bytes).slice(0, 32)}"`;
+  // Public and the same for everyone: a verifier may run in anybody's browser.
+  reply.header('etag', tag).header('access-control-allow-origin', '*');
+  const known = String(asked.headers['if-none-match'] ?? '')
+    .split(',')
+    .map((each) => each.trim().replace(/^W\//, ''));
+  if (known.includes(tag) || known.includes('*')) reply.status(304).send(undefined);
+  else reply.status(200).send(bytes);
+}
+
 const immutable = (reply: Reply): Reply =>
   reply
-    .status(200)
     .header('content-type', 'application/octet-stream')
     .header('cache-control', 'max-age=31536000, immutable');
 
@@ -101,6 +117,7 @@ const absent = (reply: Reply): void =>
   reply
     .status(404)
     .header('cache-control', 'no-store')
+    .header('access-control-allow-origin', '*')
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(JSON.stringify({ type: 'about:blank', title: 'Not in the log', status: 404 }));
 

@@ -11,7 +11,7 @@ import { newId } from '#libs/kernel/uuid.js';
 import type { Chain } from '#libs/ledger/chain.js';
 import { readTrustFolder, trustLogs } from '#libs/ledger/trust-folder.js';
 import { Registry } from 'prom-client';
-import { openBulkPool, type BulkPool } from '#libs/postgres/bulk-pool.js';
+import { openBulkPool, type BulkPool, type BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { connectClient } from '#libs/postgres/client.js';
 import { migrate } from '#libs/postgres/migrate.js';
 import type { TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
@@ -38,6 +38,7 @@ export interface TestSignerOptions {
   readonly trustFolder?: string;
   readonly key?: CheckpointKey;
   readonly halted?: () => string | undefined;
+  readonly query?: BulkQuery;
 }
 
 /** A ledger in a database of its own, with the service's own role, and its trust folder. */
@@ -101,7 +102,7 @@ export async function testLedger(postgres: TemporaryPostgres): Promise<TestLedge
         signed.push(await restoreSignedChain(pool.query, chain, verifier, trust, folder));
       }
       return new CheckpointSigner({
-        query: pool.query,
+        query: options.query ?? pool.query,
         key: options.key ?? keyInMemory(privateKey),
         trustFolder: folder,
         chains: signed,
