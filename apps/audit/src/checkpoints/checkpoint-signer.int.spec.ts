@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createPublicKey } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { pinCheckpoint, trustLogs } from '#libs/ledger/trust-folder.js';
+import { pinCheckpoint, readTrustFolder, trustLogs } from '#libs/ledger/trust-folder.js';
 import { verifyLedger } from '#libs/ledger/verify/verify-ledger.js';
+import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { connectClient } from '#libs/postgres/client.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
@@ -11,6 +12,7 @@ import { formatCheckpoint } from '#libs/tlog/checkpoint.js';
 import { signNote } from '#libs/tlog/signed-note.js';
 import { noteVerifier } from '#libs/tlog/vkey.js';
 import { keyInMemory } from './checkpoint-key.js';
+import { restoreSignedChain } from './restore-signed-chain.js';
 import { privateKey, recordsFrom, testLedger, type TestLedger } from '../testing/test-ledger.js';
 
 const P0 = { topic: 'statements', partition: 0 } as const;
@@ -73,6 +75,42 @@ describe('the signer', () => {
       await signer.stop();
     }
     expect(await verify()).toEqual({ ...clean, entries: 200 });
+  });
+
+  it('starts beside one that signs meanwhile, and still refuses a database that is behind', async () => {
+    const first = await ledger.signer({ intervalMs: 5 });
+    await first.start();
+    const ingest = ledger.ingest();
+    await ingest.claim(P0);
+    await ingest.handle(P0, recordsFrom(0, 1));
+    await eventually(() => expect(sizeOf(first.current(NAME))).toBe('1'));
+    const chain = ledger.chains.find(({ name }) => name === NAME) as TestLedger['chains'][number];
+    const log = noteVerifier(chain.origin, 'log', createPublicKey(privateKey));
+    const trust = await readTrustFolder(ledger.trustFolder);
+    // Between the look at the database and the copy outside the first one signs what has grown.
+    let grown = false;
+    const query: BulkQuery = async (text, values, name) => {
+      const rows = await ledger.pool.query(text, values, name);
+      if (!grown && text.includes('ledger.checkpoints')) {
+        grown = true;
+        await ingest.handle(P0, recordsFrom(1, 4));
+        await eventually(async () => expect(sizeOf(await outside())).toBe('5'));
+      }
+      return rows as never;
+    };
+    const restored = await restoreSignedChain(query, chain, log, trust, ledger.trustFolder);
+    expect(sizeOf(restored.served)).toBe('5');
+    await first.stop();
+
+    const behind: BulkQuery = (text, values, name) =>
+      ledger.pool.query(
+        text.replace('FROM ledger.checkpoints WHERE', 'FROM ledger.checkpoints WHERE size < 5 AND'),
+        values,
+        name,
+      );
+    await expect(restoreSignedChain(behind, chain, log, trust, ledger.trustFolder)).rejects.toMatchObject({
+      code: 'ROLLBACK',
+    });
   });
 
   it('catches the copy outside up when it died between the two', async () => {

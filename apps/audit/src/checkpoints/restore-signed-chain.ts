@@ -1,7 +1,7 @@
 import { CodedError } from '#libs/kernel/coded-error.js';
 import type { Chain } from '#libs/ledger/chain.js';
 import { readChainTree } from '#libs/ledger/chain-tree.js';
-import { noteName, pinCheckpoint, type TrustFolder } from '#libs/ledger/trust-folder.js';
+import { noteName, pinCheckpoint, readTrustFolder, type TrustFolder } from '#libs/ledger/trust-folder.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { openCheckpoint, type Checkpoint } from '#libs/tlog/checkpoint.js';
 import { CompactRange } from '#libs/tlog/compact-range.js';
@@ -42,7 +42,12 @@ export async function restoreSignedChain(
   const range = await requireHistory(query, chain, signed);
   // A process that died between the commit and the copy outside left the copy behind.
   const pinned = await pinCheckpoint(trustFolder, chain.name, log, last.note, signed);
-  if (!pinned.stored) throw rollback(chain, pinned.pinned, size, signed.size);
+  if (!pinned.stored) {
+    if (pinned.pinned.size === signed.size) throw rollback(chain, pinned.pinned, size, signed.size);
+    // Another instance has signed since this one read the database: what is true now is read again, the
+    // copy outside first, so that a database which is really behind it is refused.
+    return restoreSignedChain(query, chain, log, await readTrustFolder(trustFolder), trustFolder);
+  }
   return { chain, log, number: BigInt(last.number), range, served: last.note, halted: undefined };
 }
 
