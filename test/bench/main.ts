@@ -1,4 +1,5 @@
 import { benchEventLog } from './event-log.js';
+import { benchDecision } from './decision.js';
 import { benchGateway } from './gateway.js';
 import { benchVerify } from './verify.js';
 import { benchLedger } from './ledger.js';
@@ -6,6 +7,7 @@ import { benchPolicy } from './policy.js';
 
 const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
   'event-log': benchEventLog,
+  decision: benchDecision,
   gateway: benchGateway,
   verify: benchVerify,
   ledger: benchLedger,

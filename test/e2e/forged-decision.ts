@@ -13,13 +13,16 @@ export interface ForgedDecision {
   readonly digest: string;
   /** Any key but approvals' own. */
   readonly privateKey: KeyObject;
+  /** How long ago it was issued, ms; negative: in the future. */
+  readonly ageMs?: number;
 }
 
 /** Appends a decision that says "granted" in bob's name, well formed in all but the key it is signed with. */
 export async function appendForgedDecision(
   settings: EventLogSettings,
-  { requestId, gatewayId, digest, privateKey }: ForgedDecision,
+  { requestId, gatewayId, digest, privateKey, ageMs = 0 }: ForgedDecision,
 ): Promise<void> {
+  const issuedAt = Date.now() - ageMs;
   const value = signEvent(
     {
       id: newId(),
@@ -33,8 +36,8 @@ export async function appendForgedDecision(
       gatewayId,
       verdict: 'granted',
       digest,
-      issuedAt: new Date().toISOString(),
-      expiresAt: new Date(Date.now() + 60_000).toISOString(),
+      issuedAt: new Date(issuedAt).toISOString(),
+      expiresAt: new Date(issuedAt + 60_000).toISOString(),
       decidedBy: ['bob'],
     } as Parameters<typeof signEvent>[0],
     { keyId: keyIdOf(createPublicKey(privateKey)), privateKey },
