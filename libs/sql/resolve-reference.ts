@@ -24,6 +24,7 @@ export function resolveReference(
   // On its own it counts as `code`, which stands for "unseen"; what was seen has a category of its own.
   const own: StatementCategory = statement.kind === 'CREATE TABLE AS' ? 'ddl' : 'read';
   const incomplete = statement.incomplete ?? standsFor.incomplete;
+  const resolution = standsFor.resolution ?? statement.resolution;
   return {
     ...statement,
     kinds: both((one) => (one === statement ? one.kinds : one.kinds.filter((kind) => !MAKERS.has(kind)))),
@@ -35,6 +36,7 @@ export function resolveReference(
     traits: both((one) => one.traits),
     bounded: statement.bounded && standsFor.bounded,
     changesContext: own === 'ddl' || standsFor.changesContext,
+    ...(resolution === undefined ? {} : { resolution }),
     ...(incomplete === undefined ? {} : { incomplete }),
   };
 }

@@ -14,6 +14,7 @@ import { createRegistry } from '#libs/observability/metrics.js';
 import { loadPolicy } from '#libs/policy/load-policy.js';
 import { replaceCredentials } from '#libs/sql/replace-credentials.js';
 import { createSqlAnalyzer } from '#libs/sql/sql-analyzer.js';
+import { Catalogs } from './catalog/catalogs.js';
 import type { GatewayConfig } from './config.js';
 import { DecisionFeed } from './enforcement/decision-feed.js';
 import { DecisionInbox } from './enforcement/decision-inbox.js';
@@ -125,8 +126,10 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
     logger,
     catchUpMs: CATCH_UP_MS,
   });
+  const catalogs = new Catalogs(config.targets, clock, logger);
   const listener = new Listener({
     judge,
+    catalogs,
     spool,
     journal: new OutcomeJournal(spool, logger),
     held,
@@ -162,8 +165,14 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
   health.add('decisions', () => feed.problem);
   health.add('policy', () => policyFeed.problem);
 
-  const undo: (() => Promise<unknown>)[] = [() => spool.close(DRAIN_MS), () => analyzer.close()];
+  const undo: (() => Promise<unknown>)[] = [
+    () => spool.close(DRAIN_MS),
+    () => analyzer.close(),
+    () => Promise.resolve(catalogs.stop()),
+  ];
   try {
+    // Nobody waits for them: what comes before its target's catalog counts as incomplete.
+    catalogs.start();
     // Decisions first: one that comes for the first statement held must not be missed.
     await feed.start();
     undo.unshift(() => feed.stop());

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Verdict } from '#libs/policy/policy.js';
 import type { AnalysisResult, MessageAnalysis, SqlAnalyzer } from '#libs/sql/analysis.js';
+import type { ResolutionContext } from '#libs/sql/resolve/resolution.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import type { PolicyInForce } from '../policy/policy-in-force.js';
 import type { Refusal } from '../postgres/refusal.js';
@@ -40,6 +41,22 @@ export class Judge {
       (result) => this.reading(text, bytes, result),
       (error: unknown) => refused('54000', `the statement could not be analysed: ${messageOf(error)}`),
     );
+  }
+
+  /** What a text means in this context, if that was found out before. */
+  meaning(known: KnownText, context: ResolutionContext): MessageAnalysis | undefined {
+    const result = this.analyzer.resolved(known.text, context);
+    return result?.ok === true ? result.analysis : undefined;
+  }
+
+  /** Finds out what a text means in this context. Never rejects: what breaks on the way counts as incomplete. */
+  async resolve(known: KnownText, context: ResolutionContext): Promise<MessageAnalysis> {
+    try {
+      const result = await this.analyzer.resolve(known.text, context);
+      return result.ok ? result.analysis : markIncomplete(known.analysis, result.message);
+    } catch (error) {
+      return markIncomplete(known.analysis, `its names could not be resolved: ${messageOf(error)}`);
+    }
   }
 
   verdict(

@@ -25,6 +25,8 @@ export interface KnownText {
   readonly refers: boolean;
   /** Its meaning may depend on client_encoding or standard_conforming_strings: it has a backslash or is not ASCII. */
   readonly careful: boolean;
+  /** It names relations or functions: what it means depends on the target's catalog. */
+  readonly names: boolean;
 }
 
 /** Derives a KnownText once for each result that the analyzer keeps; it lives as long as that does. */
@@ -58,6 +60,9 @@ export class KnownTexts {
       longText: long ? shown : undefined,
       refers: analysis.statements.some((statement) => statement.refersTo !== undefined),
       careful: bytes.length !== text.length || text.includes('\\'),
+      names: analysis.statements.some(
+        ({ reads, writes, functions }) => reads.length + writes.length + functions.length > 0,
+      ),
     };
   }
 }

@@ -7,6 +7,8 @@ import type { Found } from './session-names.js';
 export interface NamesInScope {
   statement(name: string): Found<Prepared>;
   portal(name: string): Found<Portal>;
+  /** What a text that a name stands for means in the session now. */
+  meaning(known: KnownText): MessageAnalysis;
 }
 
 export type Resolved =
@@ -48,7 +50,7 @@ export function resolveReferences(analysis: MessageAnalysis, scope: NamesInScope
     }
     const { known } = 'prepared' in found.value ? found.value.prepared : found.value;
     standsFor.push(known);
-    statements.push(resolveReference(statement, madeBy(known.analysis, name)));
+    statements.push(resolveReference(statement, madeBy(scope.meaning(known), name)));
   }
   return { ok: true, analysis: { ...analysis, statements }, standsFor };
 }

@@ -215,7 +215,10 @@ export class Connection {
     leave: () => void,
   ): void {
     const { services } = this;
-    const session = new Session(client, upstream, target, recorder, services, () => {
+    const { database } = recorder.session.target;
+    const keeper = services.catalogs.enter(target, database);
+    const session = new Session(client, upstream, target, recorder, services, keeper, () => {
+      services.catalogs.leave(target, database);
       forget();
       leave();
       this.closed();

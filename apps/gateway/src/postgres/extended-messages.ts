@@ -104,7 +104,7 @@ export class ExtendedMessages {
     }
     if (state.statements.size >= MAX_NAMES) return refuseExtended(path, tooManyNames);
     const considered = path.intake.consider(reading.known);
-    if (considered === undefined) return path.turn.onceQuiet(() => this.parsed(frame, message, reading));
+    if (typeof considered === 'function') return considered(() => this.parsed(frame, message, reading));
     const { known } = considered;
     path.toTarget.record(path.recorder.chunks(known, considered.verdict));
     if (considered.verdict.effect === 'deny') {
@@ -135,7 +135,7 @@ export class ExtendedMessages {
     if (found.is === 'uncertain') return path.turn.onceQuiet(() => this.bind(frame, message));
     if (found.is === 'unknown') return refuseExtended(path, unknownPrepared(message.statement));
     const considered = path.intake.consider(found.value.known);
-    if (considered === undefined) return path.turn.onceQuiet(() => this.bind(frame, message));
+    if (typeof considered === 'function') return considered(() => this.bind(frame, message));
     if (state.portals.size >= MAX_NAMES) return refuseExtended(path, tooManyNames);
     const portal: Portal = { prepared: found.value, ...message, declared: false };
     switch (considered.verdict.effect) {
@@ -176,7 +176,7 @@ export class ExtendedMessages {
         ? judged.considered
         : path.intake.consider(portal.prepared.known);
     this.judged = undefined;
-    if (considered === undefined) return path.turn.onceQuiet(() => this.execute(frame));
+    if (typeof considered === 'function') return considered(() => this.execute(frame));
     switch (considered.verdict.effect) {
       case 'deny':
         return this.refuse(considered, portal, deniedByPolicy(considered.verdict));
@@ -198,6 +198,7 @@ export class ExtendedMessages {
       frame,
       slotFor(SlotKind.Execute, { ...slot, changes: path.intake.nameChanges(considered.known) }),
     );
+    path.intake.sent(considered);
     path.state.seriesOpen = true;
     path.state.seriesBusy = true;
     path.state.seriesExecuted = true;

@@ -48,7 +48,7 @@ export class QueryMessages {
       return refuseQuery(path, reading.refusal);
     }
     const considered = path.intake.consider(reading.known);
-    if (considered === undefined) return path.turn.onceQuiet(() => this.judge(frame, text, reading));
+    if (typeof considered === 'function') return considered(() => this.judge(frame, text, reading));
     switch (considered.verdict.effect) {
       case 'allow':
         return this.forward(frame, considered);
@@ -83,6 +83,7 @@ export class QueryMessages {
       frame,
       slotFor(SlotKind.Query, { run, changes: path.intake.nameChanges(considered.known), recorded: true }),
     );
+    path.intake.sent(considered);
     path.state.endSeries();
     if (considered.transactional) path.state.began = true;
   }
@@ -119,6 +120,7 @@ export class QueryMessages {
         ? 'it came in the middle of a pipeline'
         : rowLimitProblem(considered.analysis.statements),
       release: (run, ceiling) => {
+        path.intake.sent(considered);
         if (ceiling !== undefined) return releaseCappedQuery(path, frame, considered, run, ceiling);
         path.turn.goOn(() => {
           path.toTarget.send(

@@ -2,6 +2,7 @@ import type { Identity } from '#libs/contracts/identity.js';
 import type { Effect } from '#libs/contracts/events/statement-events.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import type { Logger } from '#libs/observability/logger.js';
+import type { Catalogs } from '../catalog/catalogs.js';
 import type { HeldRequests } from '../enforcement/held-requests.js';
 import type { HoldLimits } from '../enforcement/hold-request.js';
 import type { Judge } from '../enforcement/judge.js';
@@ -11,6 +12,7 @@ import type { OutcomeJournal } from './outcomes.js';
 /** What all sessions of a gateway share. */
 export interface SessionServices {
   readonly judge: Judge;
+  readonly catalogs: Catalogs;
   readonly spool: Spool;
   readonly journal: OutcomeJournal;
   readonly held: HeldRequests;

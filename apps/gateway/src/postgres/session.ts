@@ -5,6 +5,8 @@ import { messageOf } from '#libs/kernel/coded-error.js';
 import { TERMINATE } from '#libs/pg-wire/bodyless-messages.js';
 import { writeErrorResponse, writeNoticeResponse } from '#libs/pg-wire/error-response.js';
 import { ProtocolViolation } from '#libs/pg-wire/protocol-violation.js';
+import type { CatalogKeeper } from '../catalog/catalog-keeper.js';
+import { SessionCatalog } from '../catalog/session-catalog.js';
 import { HeldStatement } from '../enforcement/held-statement.js';
 import type { HoldEnd, HoldRequest } from '../enforcement/hold-request.js';
 import type { Recorder } from '../enforcement/recorder.js';
@@ -55,6 +57,7 @@ export class Session implements Cancellable {
   private readonly toClient: ToClient;
   private readonly toTarget: ToTarget;
   private readonly turn: Turn;
+  private readonly names: SessionCatalog;
   private readonly outcomes: Outcomes;
   private readonly fromClient: FromClient;
   private readonly fromTarget: FromTarget;
@@ -69,6 +72,7 @@ export class Session implements Cancellable {
     private readonly target: TargetConfiguration,
     private readonly recorder: Recorder,
     private readonly services: SessionServices,
+    keeper: CatalogKeeper,
     private readonly closed: () => void,
   ) {
     const { clock, judge } = services;
@@ -91,13 +95,22 @@ export class Session implements Cancellable {
       () => this.fromClient.resume(),
       (work) => this.guard(work),
     );
+    this.names = new SessionCatalog(keeper, state);
     this.outcomes = new Outcomes(recorder, services.journal, clock);
     const path = {
       state,
       toTarget: this.toTarget,
       turn: this.turn,
       judge,
-      intake: new StatementIntake(judge, recorder.session, state, clock),
+      intake: new StatementIntake(
+        judge,
+        recorder.session,
+        state,
+        clock,
+        this.names,
+        this.turn,
+        (text, parameters, done) => this.ask(text, parameters, state.seriesOpen, done),
+      ),
       recorder,
       outcomes: this.outcomes,
       clock,
@@ -120,7 +133,10 @@ export class Session implements Cancellable {
       () => this.clientEnds(),
     );
     this.fromTarget = new FromTarget(state, this.toClient, this.outcomes, {
-      answered: () => this.turn.check(),
+      answered: () => {
+        this.names.answered();
+        this.turn.check();
+      },
       readsCopy: () => this.turn.refuseToWait(),
       rowsForNobody: () => upstream.socket.destroy(),
     });

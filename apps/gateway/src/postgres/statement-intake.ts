@@ -3,10 +3,13 @@ import type { Verdict } from '#libs/policy/policy.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { describeAnalysis, type KnownText, type RecordedStatement } from '../enforcement/known-text.js';
 import { markIncomplete, type Judge } from '../enforcement/judge.js';
+import type { AskTarget } from '../enforcement/read-binding.js';
 import { resolveReferences } from '../enforcement/resolve-references.js';
 import type { SessionIdentity } from '../enforcement/session-identity.js';
+import type { Needed, SessionCatalog } from '../catalog/session-catalog.js';
 import type { SessionState } from './session-state.js';
 import { SlotKind, pendingChange, type PendingChange } from './slot.js';
+import type { Turn } from './turn.js';
 
 /** A text as it counts in this session now: what it means, what it stands for, and what policy says. */
 export interface Considered {
@@ -21,45 +24,121 @@ export interface Considered {
   readonly transactional: boolean;
 }
 
+/** It cannot be told yet. Called with what is to be done then; takes the turn until it is. */
+export type NotYet = (again: () => void) => void;
+
+/** What a text means in its session, as it is recorded. */
+interface Meaning {
+  readonly analysis: MessageAnalysis;
+  readonly recorded: RecordedStatement;
+}
+
 /** Puts a text into its session: names resolved, encodings minded, judged. */
 export class StatementIntake {
+  /** By analysis: those of repeated texts are the same objects. */
+  private readonly recorded = new WeakMap<MessageAnalysis, RecordedStatement>();
+
   constructor(
     private readonly judge: Judge,
     private readonly session: SessionIdentity,
     private readonly state: SessionState,
     private readonly clock: Clock,
+    private readonly names: SessionCatalog,
+    private readonly turn: Turn,
+    private readonly ask: AskTarget,
   ) {}
 
-  /** undefined: it cannot be told before the server has answered what is under way. */
-  consider(known: KnownText): Considered | undefined {
+  consider(known: KnownText): Considered | NotYet {
     const { state } = this;
-    let analysis = known.analysis;
+    let meaning: Meaning | NotYet = known;
     let standsFor: readonly KnownText[] = [];
+    if (known.names || known.refers) {
+      meaning = this.meaningOf(known);
+      if (typeof meaning === 'function') return meaning;
+    }
+    let { analysis, recorded } = meaning;
     if (known.refers) {
-      const resolved = resolveReferences(analysis, {
-        statement: (name) => state.statements.find(name, state.series),
-        portal: (name) => state.portals.find(name, state.series),
-      });
-      if (!resolved.ok) return undefined;
+      const resolved = this.resolveReferences(analysis);
+      if (typeof resolved === 'function') return resolved;
       ({ analysis, standsFor } = resolved);
+      recorded = this.describe(known, analysis);
     }
     if (known.careful) {
       // What is under way may change how the server reads it.
       if (state.slots.some((slot) => slot.kind === SlotKind.Query || slot.kind === SlotKind.Execute))
-        return undefined;
+        return this.whenQuiet;
       const doubt = this.doubtAbout(known);
-      if (doubt !== undefined) analysis = markIncomplete(analysis, doubt);
+      if (doubt !== undefined) {
+        analysis = markIncomplete(analysis, doubt);
+        recorded = this.describe(known, analysis);
+      }
     }
     return {
       known,
       analysis,
-      recorded:
-        analysis === known.analysis ? known.recorded : { ...known.recorded, ...describeAnalysis(analysis) },
+      recorded,
       standsFor,
       runsCredential: standsFor.some((text) => text.analysis.credentials.length > 0),
       verdict: this.judge.verdict(analysis, this.session, state.insideTransaction, this.clock.now()),
       transactional: analysis.statements.some((statement) => statement.transaction !== undefined),
     };
+  }
+
+  /** To be told of everything that goes to the server. */
+  sent({ analysis }: Considered): void {
+    this.names.sent(analysis);
+  }
+
+  /** The text with its names resolved as the session has them now. */
+  private meaningOf(known: KnownText): Meaning | NotYet {
+    const context = this.names.context();
+    if ('wait' in context) return this.after(context);
+    const analysis = this.judge.meaning(known, context);
+    if (analysis === undefined)
+      return (again) => this.turn.until(this.judge.resolve(known, context), () => again());
+    if (analysis.statements.some(({ resolution }) => (resolution?.missing.length ?? 0) > 0)) {
+      const needed = this.names.missing();
+      if (needed !== undefined) return this.after(needed);
+    }
+    return { analysis, recorded: this.describe(known, analysis) };
+  }
+
+  private resolveReferences(
+    analysis: MessageAnalysis,
+  ): { analysis: MessageAnalysis; standsFor: readonly KnownText[] } | NotYet {
+    const { state } = this;
+    let notYet: NotYet | undefined;
+    const resolved = resolveReferences(analysis, {
+      statement: (name) => state.statements.find(name, state.series),
+      portal: (name) => state.portals.find(name, state.series),
+      meaning: (known) => {
+        if (!known.names) return known.analysis;
+        const meaning = this.meaningOf(known);
+        if (typeof meaning !== 'function') return meaning.analysis;
+        notYet ??= meaning;
+        return known.analysis;
+      },
+    });
+    if (!resolved.ok) return this.whenQuiet;
+    return notYet ?? resolved;
+  }
+
+  private after({ wait }: Needed): NotYet {
+    if (wait === 'quiet') return this.whenQuiet;
+    if (wait !== 'read') return (again) => this.turn.until(wait, () => again());
+    return (again) =>
+      this.turn.whenQuiet(() => this.names.read(this.ask, () => this.turn.goOn(() => again())));
+  }
+
+  private readonly whenQuiet: NotYet = (again) => this.turn.onceQuiet(again);
+
+  private describe(known: KnownText, analysis: MessageAnalysis): RecordedStatement {
+    let described = this.recorded.get(analysis);
+    if (described === undefined) {
+      described = { ...known.recorded, ...describeAnalysis(analysis) };
+      this.recorded.set(analysis, described);
+    }
+    return described;
   }
 
   /** What PREPARE, DEALLOCATE, DECLARE, CLOSE and DISCARD do to names, one list for each statement. */

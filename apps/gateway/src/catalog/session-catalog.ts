@@ -1,0 +1,138 @@
+import type { MessageAnalysis, StatementAnalysis } from '#libs/sql/analysis.js';
+import type { TemporaryRelation } from '#libs/sql/catalog/catalog.js';
+import { contextOf } from '#libs/sql/catalog/context-of.js';
+import type { ResolutionContext } from '#libs/sql/resolve/resolution.js';
+import type { AskTarget } from '../enforcement/read-binding.js';
+import type { SessionState } from '../postgres/session-state.js';
+import type { CatalogKeeper } from './catalog-keeper.js';
+import { SESSION_NAMES_QUERY } from './session-names-query.js';
+
+/** What must happen before names can be resolved: the server must be quiet, be asked, or a promise end. */
+export type Needed =
+  { readonly wait: 'quiet' } | { readonly wait: 'read' } | { readonly wait: Promise<unknown> };
+
+interface OwnNames {
+  readonly searchPath: string;
+  readonly temporary: readonly TemporaryRelation[];
+  readonly doubt: string | undefined;
+}
+
+/**
+ * What names mean to one session now: the catalog of its database, its search_path as the server reports
+ * it, its temporary relations. Whatever may have changed these is read from the server on the session's own
+ * connection before the next name is resolved.
+ */
+export class SessionCatalog {
+  /** Names may have changed since they were last read. */
+  private unread: boolean;
+  /** Something that may change names was sent, and its transaction is not over: its end may undo it. */
+  private unsettled = false;
+  /** Among it are changes to objects, which others see once they are committed. */
+  private objects = false;
+  private own: OwnNames | undefined;
+  private made: ResolutionContext | undefined;
+  private madePath = '';
+
+  constructor(
+    private readonly keeper: CatalogKeeper,
+    private readonly state: SessionState,
+  ) {
+    // A server before PostgreSQL 18 does not report search_path.
+    this.unread = state.parameters.get('search_path') === undefined;
+  }
+
+  /** To be told of every message that goes to the server. */
+  sent(analysis: MessageAnalysis): void {
+    for (const statement of analysis.statements) {
+      if (!statement.changesContext) continue;
+      if (changesObjects(statement)) this.objects = true;
+      if (changesObjects(statement) || statement.category === 'session') {
+        this.unread = true;
+        this.unsettled = true;
+      } else void this.keeper.suspect();
+    }
+  }
+
+  /** To be told when the server has answered: what it committed counts for everybody. */
+  answered(): void {
+    if (!this.unsettled || this.state.slots.length > 0 || this.state.insideTransaction) return;
+    this.unsettled = false;
+    this.unread = true;
+    if (this.objects) this.keeper.changed();
+    this.objects = false;
+  }
+
+  /** The context of the next statement, or what it needs first. */
+  context(): ResolutionContext | Needed {
+    const { keeper, state } = this;
+    if (this.unread) {
+      if (state.slots.length > 0) return { wait: 'quiet' };
+      // A failed transaction answers no question of ours, and runs nothing but its end.
+      if (state.status === 'E') return doubtful('the transaction has failed');
+      return { wait: 'read' };
+    }
+    const { pending } = keeper;
+    if (pending !== undefined) return { wait: keeper.wait(pending) };
+    if (this.objects) return doubtful('objects were changed in this transaction');
+    if (this.own !== undefined) return this.ownContext(this.own);
+    return keeper.context(state.parameters.get('search_path') ?? '');
+  }
+
+  /** Names that are not in the catalog: undefined where it was read just now. */
+  missing(): Needed | undefined {
+    const load = this.keeper.suspect();
+    return load === undefined ? undefined : { wait: this.keeper.wait(load) };
+  }
+
+  /** Reads what the session has of its own. Only while nothing is under way. */
+  read(ask: AskTarget, done: () => void): void {
+    this.answered();
+    this.unread = false;
+    ask(SESSION_NAMES_QUERY, [], (result) => {
+      const row = result.ok ? result.rows[0] : undefined;
+      this.made = undefined;
+      this.own = this.namesOf(row);
+      done();
+    });
+  }
+
+  private namesOf(row: readonly (string | null)[] | undefined): OwnNames | undefined {
+    const [searchPath, role, temporary] = row ?? [];
+    if (typeof searchPath !== 'string' || typeof temporary !== 'string')
+      return { searchPath: '', temporary: [], doubt: 'what names mean to the session could not be read' };
+    const relations = (JSON.parse(temporary) as [number, string, string, string[] | null][]).map(
+      ([oid, name, kind, columns]): TemporaryRelation => ({ oid, name, kind, columns: columns ?? [] }),
+    );
+    const loadedAs = this.keeper.current?.role;
+    const doubt =
+      loadedAs !== undefined && role !== loadedAs ? 'the session acts as another role' : undefined;
+    if (relations.length === 0 && doubt === undefined && this.state.parameters.has('search_path'))
+      return undefined;
+    return { searchPath, temporary: relations, doubt };
+  }
+
+  private ownContext({ searchPath, temporary, doubt }: OwnNames): ResolutionContext {
+    const { current } = this.keeper;
+    const path = this.state.parameters.get('search_path') ?? searchPath;
+    if (this.made !== undefined && this.made.catalog === current && this.madePath === path) return this.made;
+    this.madePath = path;
+    this.made = contextOf(current, path, temporary);
+    if (doubt !== undefined) this.made = { ...this.made, doubt };
+    return this.made;
+  }
+}
+
+const doubtful = (doubt: string): ResolutionContext => ({
+  catalog: undefined,
+  searchPath: [],
+  temporary: [],
+  doubt,
+});
+
+/** DDL, and code that nobody sees. */
+const changesObjects = ({ category, kinds, kind }: StatementAnalysis): boolean =>
+  category === 'ddl' ||
+  category === 'code' ||
+  category === 'dcl' ||
+  kind === 'DISCARD' ||
+  kinds.includes('SELECT INTO');
