@@ -1,3 +1,4 @@
+import type { LockMode } from '#libs/contracts/events/signals.js';
 import type { StatementCategory } from '#libs/contracts/events/statement-events.js';
 import type { Resolution, ResolutionContext } from './resolve/resolution.js';
 import type { Trait } from './traits.js';
@@ -38,6 +39,8 @@ export interface StatementAnalysis {
    * those are incomplete. Later messages are judged by the state the server then reports.
    */
   readonly changesContext: boolean;
+  /** The lock it takes on the tables it writes, or reads where it writes none, by PostgreSQL's documentation. */
+  readonly lock?: LockMode;
   /** What the target's catalog adds; absent where the text alone was looked at. */
   readonly resolution?: Resolution;
   /** Where it stands in the message: UTF-8 byte offsets. */

@@ -1,5 +1,6 @@
 import type { StatementAnalysis } from './analysis.js';
 import { Collector } from './collector.js';
+import { lockModeOf } from './signals/lock-mode.js';
 import { statementKind } from './statement-kind.js';
 import { asNode, fieldsOf, listOf, textOf, type Fields, type TypedNode } from './syntax-tree.js';
 import { explainRuns } from './utility.js';
@@ -84,9 +85,15 @@ function analyzeStatement({ node, start, end }: RawStatement): StatementAnalysis
     start,
     end,
     ...(found.incomplete === undefined ? {} : { incomplete: found.incomplete }),
+    ...lockOf(node),
     ...transactionOf(node),
     ...referenceOf(node),
   };
+}
+
+function lockOf(node: TypedNode | undefined): Pick<StatementAnalysis, 'lock'> {
+  const mode = node === undefined ? undefined : lockModeOf(node);
+  return mode === undefined ? {} : { lock: mode };
 }
 
 /** EXPLAIN without ANALYZE runs nothing: what it explains is looked at, and planning may call functions. */

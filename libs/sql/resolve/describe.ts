@@ -5,6 +5,7 @@ import { columnOf } from './personal-uses.js';
 import type { OutputColumn, Resolution, TouchedRelation } from './resolution.js';
 import type { Resolving } from './resolving.js';
 import type { Row } from './trace.js';
+import { compiledIsHarmless } from './user-code.js';
 
 const nameOf = ({ schema, name }: Relation): string => joinName([schema, name]);
 
@@ -32,6 +33,7 @@ export function describe(resolving: Resolving, output: Row): Resolution {
     output: output.open === undefined ? columns : null,
     personalData: unknown ? null : personal(resolving),
     userFunctions: [...findings.userFunctions],
+    plannedCode: plannedCode(resolving),
     uncounted: [...findings.uncounted],
     missing: [...findings.missing],
   };
@@ -47,6 +49,19 @@ function touched(resolving: Resolving): TouchedRelation[] {
     written: written.has(relation.oid),
     named: named.has(relation.oid),
   }));
+}
+
+function plannedCode(resolving: Resolving): string[] {
+  const { catalog } = resolving.names;
+  const { read, written } = resolving.findings;
+  const found = new Set<string>();
+  for (const oid of [...read.keys(), ...written.keys()]) {
+    for (const { function: called } of catalog.code.get(oid) ?? []) {
+      const one = catalog.functions.get(called);
+      if (one !== undefined && compiledIsHarmless(one) !== true) found.add(joinName([one.schema, one.name]));
+    }
+  }
+  return [...found];
 }
 
 function personal(resolving: Resolving): string[] {

@@ -5,6 +5,7 @@ import type { Logger } from '#libs/observability/logger.js';
 import { contextOf } from '#libs/sql/catalog/context-of.js';
 import { loadCatalog, type CatalogSnapshot } from '#libs/sql/catalog/load-catalog.js';
 import type { ResolutionContext } from '#libs/sql/resolve/resolution.js';
+import { Estimator } from '../signals/estimator.js';
 import { ControlConnection } from './control-connection.js';
 
 export interface CatalogTimes {
@@ -44,6 +45,8 @@ export class CatalogKeeper {
   private startedAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
+  /** Estimates are asked of the same database, on a connection of their own. */
+  readonly estimator: Estimator;
   /** Why there is no current catalog. */
   problem: string | undefined = 'not loaded yet';
 
@@ -53,7 +56,9 @@ export class CatalogKeeper {
     private readonly clock: Clock,
     private readonly logger: Logger,
     private readonly times: CatalogTimes = CATALOG_TIMES,
-  ) {}
+  ) {
+    this.estimator = new Estimator(target, database);
+  }
 
   get current(): CatalogSnapshot | undefined {
     return this.stale ? undefined : this.snapshot;
@@ -72,6 +77,7 @@ export class CatalogKeeper {
     this.stopped = true;
     clearTimeout(this.timer);
     this.connection?.close();
+    this.estimator.close();
   }
 
   /** DDL ran and is committed: what is here counts no more. */

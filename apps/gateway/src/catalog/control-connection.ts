@@ -68,7 +68,7 @@ export class ControlConnection {
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       const startup = [['user', target.user], ['database', database], ...settings] as const;
-      return new ControlConnection(await loginUpstream(socket, target, startup));
+      return new ControlConnection(await loginUpstream(socket, target, 0, startup));
     } finally {
       signal.removeEventListener('abort', giveUp);
     }

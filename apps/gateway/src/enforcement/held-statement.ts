@@ -1,4 +1,5 @@
 import { approvalDigest } from '#libs/contracts/approval-digest.js';
+import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Refusal } from '../postgres/refusal.js';
 import { startRun } from '../postgres/run.js';
 import type { DraftEvent } from '../spool/spool.js';
@@ -37,6 +38,7 @@ export class HeldStatement implements Held, Attempt {
   private asked = false;
   private noticed = false;
   private wait: 'hold' | 'retry' | undefined;
+  private signals: Signals | undefined;
   digest = '';
 
   constructor(
@@ -62,7 +64,12 @@ export class HeldStatement implements Held, Attempt {
       if (this.stage === 'over') return;
       this.after(FIRST_NOTICE_MS, () => this.firstNotice());
       this.readBinding((read) => {
-        if (this.stage === 'recording') this.ask(read);
+        if (this.stage !== 'recording') return;
+        if (!read.ok) return this.ask(read);
+        this.context.measure(this.request, (signals) => {
+          this.signals = signals;
+          if (this.stage === 'recording') this.ask(read);
+        });
       });
     });
   }
@@ -156,7 +163,7 @@ export class HeldStatement implements Held, Attempt {
     const left = this.expiresMs - this.record.age();
     const retry = this.retries ? { answerWithinMs: limits.retryAnswerMs } : undefined;
     this.asked = true;
-    this.append([this.record.asked(read.binding, left, retry)], () => {
+    this.append([this.record.asked(read.binding, left, retry, this.signals)], () => {
       if (this.stage !== 'recording') return;
       this.stage = 'waiting';
       if (retry === undefined) {
@@ -257,7 +264,12 @@ export class HeldStatement implements Held, Attempt {
 
   private notice(): void {
     const left = this.expiresMs - this.record.age();
-    const { message, detail, hint } = holdText.notice(this.requestId, this.request.considered.verdict, left);
+    const { message, detail, hint } = holdText.notice(
+      this.requestId,
+      this.request.considered.verdict,
+      left,
+      this.signals,
+    );
     this.context.notice(message, detail, hint);
   }
 

@@ -1,4 +1,5 @@
 import type { Binding } from '#libs/contracts/binding.js';
+import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Outcome } from '#libs/contracts/events/statement-events.js';
 import type { DraftEvent } from '../spool/spool.js';
 import type { Grant } from './grant.js';
@@ -42,7 +43,12 @@ export class HoldRecord {
     ];
   }
 
-  asked(binding: Binding, endsInMs: number, retry: { answerWithinMs: number } | undefined): DraftEvent {
+  asked(
+    binding: Binding,
+    endsInMs: number,
+    retry: { answerWithinMs: number } | undefined,
+    signals: Signals | undefined,
+  ): DraftEvent {
     const { recorder, clock, insideTransaction } = this.context;
     const { recorded, verdict } = this.request.considered;
     const inMs = (ms: number): string => new Date(clock.now() + Math.max(0, ms)).toISOString();
@@ -55,6 +61,7 @@ export class HoldRecord {
         verdict: recorder.verdict(verdict),
         holdExpiresAt: inMs(endsInMs),
         insideTransaction,
+        ...(signals === undefined ? {} : { signals }),
         ...(retry === undefined ? {} : { wait: 'retry' as const, answerBy: inMs(retry.answerWithinMs) }),
       },
       { requestId: this.requestId, signed: true },

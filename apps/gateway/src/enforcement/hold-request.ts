@@ -1,5 +1,6 @@
 import type { BoundStatement } from '#libs/contracts/binding.js';
 import type { EventOf } from '#libs/contracts/events/registry.js';
+import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import type { Considered } from '../postgres/statement-intake.js';
 import type { Refusal } from '../postgres/refusal.js';
@@ -54,6 +55,8 @@ export interface HoldContext {
   /** Seals credentials in bindings; the same for one identity as long as the process lives, and never leaves it. */
   readonly sealingSalt: Buffer;
   readonly ask: AskTarget;
+  /** Measures what a reviewer should know; always calls back, within about a second and a half. */
+  readonly measure: (request: HoldRequest, done: (signals: Signals | undefined) => void) => void;
   readonly notice: (message: string, detail: string, hint: string) => void;
   /** The hold is over, in whatever way; `heldMs` is how long it lasted. */
   readonly over: (heldMs: number) => void;

@@ -1,5 +1,7 @@
+import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Verdict } from '#libs/policy/policy.js';
 import type { Refusal } from '../postgres/refusal.js';
+import { signalsText } from '../signals/signals-text.js';
 import type { Grant } from './grant.js';
 import type { HoldEnd } from './hold-request.js';
 
@@ -15,10 +17,11 @@ export function notice(
   requestId: string,
   verdict: Verdict,
   leftMs: number,
+  signals?: Signals,
 ): { message: string; detail: string; hint: string } {
   return {
     message: `statement held: request ${requestId} waits for ${quorum(verdict)}`,
-    detail: `Rule ${verdict.rule}: ${verdict.reason.replace(/\.$/, '')}. The hold ends in ${lasting(leftMs)}.`,
+    detail: `Rule ${verdict.rule}: ${verdict.reason.replace(/\.$/, '')}. The hold ends in ${lasting(leftMs)}.${signals === undefined ? '' : ` ${signalsText(signals)}`}`,
     hint: `A reviewer decides with: countersign requests approve ${requestId}. Cancelling gives the request up.`,
   };
 }

@@ -27,7 +27,15 @@ export interface KnownText {
   readonly careful: boolean;
   /** It names relations or functions: what it means depends on the target's catalog. */
   readonly names: boolean;
+  /** The kind it goes under, where that is not the text's own. */
+  readonly standsAs?: string;
 }
+
+/** The same analysis under another kind; rules may name either. */
+export const withKind = (analysis: MessageAnalysis, kind: string): MessageAnalysis => ({
+  ...analysis,
+  statements: analysis.statements.map((one) => ({ ...one, kind, kinds: [kind, ...one.kinds] })),
+});
 
 /** Derives a KnownText once for each result that the analyzer keeps; it lives as long as that does. */
 export class KnownTexts {

@@ -1,7 +1,7 @@
 import { readErrorFields } from '#libs/pg-wire/error-response.js';
 import { readFunctionCall, type FunctionCallMessage } from '#libs/pg-wire/function-call-message.js';
 import type { Reading } from '../enforcement/judge.js';
-import { unknownStatement, type KnownText } from '../enforcement/known-text.js';
+import { unknownStatement, withKind, type KnownText } from '../enforcement/known-text.js';
 import { recordParameters, type RecordedParameter } from '../enforcement/recorded-parameters.js';
 import { deniedByPolicy, unknownFunction, whyUnread } from '../enforcement/refusals.js';
 import type { OwnResult } from './own-query.js';
@@ -80,7 +80,7 @@ export class FunctionCalls {
       return refuseQuery(path, reading.refusal);
     }
     const considered = path.intake.consider(asFunctionCall(reading.known));
-    if (considered === undefined) return path.turn.onceQuiet(() => this.judge(named, text, reading));
+    if (typeof considered === 'function') return considered(() => this.judge(named, text, reading));
     switch (considered.verdict.effect) {
       case 'allow':
         return this.forward(named, considered);
@@ -96,6 +96,7 @@ export class FunctionCalls {
     const { path } = this;
     const run = recordIntent(path, this.intentOf(named, considered), false);
     path.toTarget.send(named.frame, slotFor(SlotKind.Query, { run, recorded: true }));
+    path.intake.sent(considered);
     path.state.endSeries();
   }
 
@@ -121,6 +122,7 @@ export class FunctionCalls {
       release: (run) =>
         path.turn.goOn(() => {
           path.toTarget.send(named.frame, slotFor(SlotKind.Query, { run }));
+          path.intake.sent(considered);
           path.state.endSeries();
         }),
       refuse: (refusal) => path.turn.goOn(() => refuseQuery(path, refusal)),
@@ -149,14 +151,9 @@ export class FunctionCalls {
 }
 
 /** The SELECT of a function, under the name of what it is: rules may name either. */
-function asFunctionCall(known: KnownText): KnownText {
-  const { analysis, recorded } = known;
-  return {
-    ...known,
-    analysis: {
-      ...analysis,
-      statements: analysis.statements.map((one) => ({ ...one, kind: KIND, kinds: [KIND, ...one.kinds] })),
-    },
-    recorded: { ...recorded, kind: KIND, kinds: [KIND, ...recorded.kinds] },
-  };
-}
+const asFunctionCall = (known: KnownText): KnownText => ({
+  ...known,
+  analysis: withKind(known.analysis, KIND),
+  recorded: { ...known.recorded, kind: KIND, kinds: [KIND, ...known.recorded.kinds] },
+  standsAs: KIND,
+});

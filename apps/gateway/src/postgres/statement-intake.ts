@@ -1,7 +1,12 @@
 import type { MessageAnalysis } from '#libs/sql/analysis.js';
 import type { Verdict } from '#libs/policy/policy.js';
 import type { Clock } from '#libs/kernel/clock.js';
-import { describeAnalysis, type KnownText, type RecordedStatement } from '../enforcement/known-text.js';
+import {
+  describeAnalysis,
+  withKind,
+  type KnownText,
+  type RecordedStatement,
+} from '../enforcement/known-text.js';
 import { markIncomplete, type Judge } from '../enforcement/judge.js';
 import type { AskTarget } from '../enforcement/read-binding.js';
 import { resolveReferences } from '../enforcement/resolve-references.js';
@@ -100,7 +105,8 @@ export class StatementIntake {
       const needed = this.names.missing();
       if (needed !== undefined) return this.after(needed);
     }
-    return { analysis, recorded: this.describe(known, analysis) };
+    const meaning = known.standsAs === undefined ? analysis : withKind(analysis, known.standsAs);
+    return { analysis: meaning, recorded: this.describe(known, meaning) };
   }
 
   private resolveReferences(
