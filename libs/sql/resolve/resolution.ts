@@ -51,7 +51,7 @@ export interface Resolution {
   /** Functions of the users' that run, directly or through views, triggers, constraints, policies. */
   readonly userFunctions: readonly string[];
   /** The same of constraints, indexes and defaults of what is touched: planning may run them. */
-  readonly plannedCode: readonly string[];
+  readonly plannedCode?: readonly string[];
   /** Why a command tag does not count every row it changes: triggers, rules, cascades, writing CTEs. */
   readonly uncounted: readonly string[];
   /** Names the catalog does not have. The server refuses what reads them. */

@@ -33,7 +33,7 @@ export function whyNoEstimate(statement: StatementAnalysis): string | undefined 
   if (!isExplained(statement)) return `EXPLAIN does not take ${statement.kind}`;
   if (incomplete !== undefined) return incomplete;
   if (resolution === undefined) return 'its names are not resolved';
-  const [called] = [...resolution.userFunctions, ...resolution.plannedCode];
+  const [called] = [...resolution.userFunctions, ...(resolution.plannedCode ?? [])];
   if (called !== undefined) return `the planner might run ${called}`;
   if (statement.traits.some((trait) => NOT_PLANNED.has(trait))) return 'the planner might run what it calls';
   if (resolution.relations.some(({ name }) => name.startsWith('pg_temp.')))

@@ -30,6 +30,10 @@ export class SessionCatalog {
   /** Among it are changes to objects, which others see once they are committed. */
   private objects = false;
   private own: OwnNames | undefined;
+  /** The statement whose turn it is has waited for a load once: it does not wait again. */
+  private waited = false;
+  /** The same of a load for names that were not there. */
+  private lookedAgain = false;
   private made: ResolutionContext | undefined;
   private madePath = '';
 
@@ -72,7 +76,11 @@ export class SessionCatalog {
       return { wait: 'read' };
     }
     const { pending } = keeper;
-    if (pending !== undefined) return { wait: keeper.wait(pending) };
+    if (pending !== undefined && !this.waited) {
+      this.waited = true;
+      return { wait: keeper.wait(pending) };
+    }
+    this.waited = false;
     if (this.objects) return doubtful('objects were changed in this transaction');
     if (this.own !== undefined) return this.ownContext(this.own);
     return keeper.context(state.parameters.get('search_path') ?? '');
@@ -80,7 +88,8 @@ export class SessionCatalog {
 
   /** Names that are not in the catalog: undefined where it was read just now. */
   missing(): Needed | undefined {
-    const load = this.keeper.suspect();
+    const load = this.lookedAgain ? undefined : this.keeper.suspect();
+    this.lookedAgain = load !== undefined;
     return load === undefined ? undefined : { wait: this.keeper.wait(load) };
   }
 
