@@ -131,12 +131,17 @@ export class SessionCatalog {
   }
 }
 
-const doubtful = (doubt: string): ResolutionContext => ({
-  catalog: undefined,
-  searchPath: [],
-  temporary: [],
-  doubt,
-});
+const doubts = new Map<string, ResolutionContext>();
+
+/** The same object for the same doubt: what was found in it stays found. There are few of them. */
+function doubtful(doubt: string): ResolutionContext {
+  let context = doubts.get(doubt);
+  if (context === undefined) {
+    context = { catalog: undefined, searchPath: [], temporary: [], doubt };
+    doubts.set(doubt, context);
+  }
+  return context;
+}
 
 /** DDL, and code that nobody sees. */
 const changesObjects = ({ category, kinds, kind }: StatementAnalysis): boolean =>

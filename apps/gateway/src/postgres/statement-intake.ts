@@ -1,4 +1,5 @@
 import type { MessageAnalysis } from '#libs/sql/analysis.js';
+import type { ResolutionContext } from '#libs/sql/resolve/resolution.js';
 import type { Verdict } from '#libs/policy/policy.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import {
@@ -42,6 +43,8 @@ interface Meaning {
 export class StatementIntake {
   /** By analysis: those of repeated texts are the same objects. */
   private readonly recorded = new WeakMap<MessageAnalysis, RecordedStatement>();
+  /** The last that was resolved for this session. */
+  private resolved: { known: KnownText; context: ResolutionContext; found: MessageAnalysis } | undefined;
 
   constructor(
     private readonly judge: Judge,
@@ -98,15 +101,25 @@ export class StatementIntake {
   private meaningOf(known: KnownText): Meaning | NotYet {
     const context = this.names.context();
     if ('wait' in context) return this.after(context);
-    const analysis = this.judge.meaning(known, context);
+    const analysis = this.judge.meaning(known, context) ?? this.justResolved(known, context);
     if (analysis === undefined)
-      return (again) => this.turn.until(this.judge.resolve(known, context), () => again());
+      return (again) =>
+        this.turn.until(this.judge.resolve(known, context), (found) => {
+          this.resolved = { known, context, found };
+          again();
+        });
     if (analysis.statements.some(({ resolution }) => (resolution?.missing.length ?? 0) > 0)) {
       const needed = this.names.missing();
       if (needed !== undefined) return this.after(needed);
     }
     const meaning = known.standsAs === undefined ? analysis : withKind(analysis, known.standsAs);
     return { analysis: meaning, recorded: this.describe(known, meaning) };
+  }
+
+  /** What is refused, or too large to be kept, is found nowhere else: nothing is resolved twice in a row. */
+  private justResolved(known: KnownText, context: ResolutionContext): MessageAnalysis | undefined {
+    const last = this.resolved;
+    return last?.known === known && last.context === context ? last.found : undefined;
   }
 
   private resolveReferences(
