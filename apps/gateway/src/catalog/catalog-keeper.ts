@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TargetConfiguration } from '#libs/contracts/targets.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
@@ -15,8 +16,10 @@ export interface CatalogTimes {
   readonly loadMs: number;
   /** How long a statement waits for a load before it counts as incomplete. */
   readonly waitMs: number;
-  /** Between two loads on suspicion: names that are not there, code that is not seen. */
+  /** Between two loads after code that is not seen. */
   readonly suspicionMs: number;
+  /** Between two loads for names that are not there. */
+  readonly reloadMs: number;
 }
 
 export const CATALOG_TIMES: CatalogTimes = {
@@ -25,6 +28,7 @@ export const CATALOG_TIMES: CatalogTimes = {
   loadMs: 30_000,
   waitMs: 3_000,
   suspicionMs: 1_000,
+  reloadMs: 200,
 };
 
 /** Contexts of one catalog, by search_path, that are kept; more start anew. */
@@ -40,6 +44,7 @@ export class CatalogKeeper {
   private contexts = new Map<string, ResolutionContext>();
   private connection: ControlConnection | undefined;
   private loading: Promise<void> | undefined;
+  private queued: Promise<void> | undefined;
   /** DDL was seen since the load that is under way, or done, began. */
   private stale = false;
   private startedAt = -Infinity;
@@ -87,13 +92,16 @@ export class CatalogKeeper {
     void this.load();
   }
 
-  /**
-   * Something may have changed. Reads again unless that was done within the last moment; the promise
-   * is undefined where the last load is recent enough to count.
-   */
-  suspect(): Promise<void> | undefined {
-    if (this.stopped || this.clock.monotonic() - this.startedAt < this.times.suspicionMs) return undefined;
-    return this.load();
+  /** Something may have changed: reads again, unless that was begun within the last moment. */
+  suspect(): void {
+    if (this.stopped || this.clock.monotonic() - this.startedAt < this.times.suspicionMs) return;
+    void this.load();
+  }
+
+  /** A load that begins from now on, shared by all who ask before it does. Never rejects. */
+  reload(): Promise<void> {
+    this.queued ??= this.nextLoad();
+    return this.queued;
   }
 
   /** The context of a session without temporary relations; the same object for the same search_path. */
@@ -113,6 +121,14 @@ export class CatalogKeeper {
     const timer = setTimeout(resolve, this.times.waitMs);
     await Promise.race([load, promise]);
     clearTimeout(timer);
+  }
+
+  private async nextLoad(): Promise<void> {
+    await this.loading;
+    const since = this.clock.monotonic() - this.startedAt;
+    if (since < this.times.reloadMs) await delay(this.times.reloadMs - since);
+    this.queued = undefined;
+    await this.load();
   }
 
   /** One load at a time; what changes under one is read by the next. Never rejects. */

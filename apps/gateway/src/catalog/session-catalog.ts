@@ -53,7 +53,7 @@ export class SessionCatalog {
       if (changesObjects(statement) || statement.category === 'session') {
         this.unread = true;
         this.unsettled = true;
-      } else void this.keeper.suspect();
+      } else this.keeper.suspect();
     }
   }
 
@@ -86,11 +86,10 @@ export class SessionCatalog {
     return keeper.context(state.parameters.get('search_path') ?? '');
   }
 
-  /** Names that are not in the catalog: undefined where it was read just now. */
-  missing(): Needed | undefined {
-    const load = this.lookedAgain ? undefined : this.keeper.suspect();
-    this.lookedAgain = load !== undefined;
-    return load === undefined ? undefined : { wait: this.keeper.wait(load) };
+  /** To be told of each statement whether names are missing: undefined once it was read again since it came. */
+  missing(isMissing: boolean): Needed | undefined {
+    this.lookedAgain = isMissing && !this.lookedAgain;
+    return this.lookedAgain ? { wait: this.keeper.wait(this.keeper.reload()) } : undefined;
   }
 
   /** Reads what the session has of its own. Only while nothing is under way. */

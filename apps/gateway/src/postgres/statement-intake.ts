@@ -108,10 +108,9 @@ export class StatementIntake {
           this.resolved = { known, context, found };
           again();
         });
-    if (analysis.statements.some(({ resolution }) => (resolution?.missing.length ?? 0) > 0)) {
-      const needed = this.names.missing();
-      if (needed !== undefined) return this.after(needed);
-    }
+    const isMissing = analysis.statements.some(({ resolution }) => (resolution?.missing.length ?? 0) > 0);
+    const needed = this.names.missing(isMissing);
+    if (needed !== undefined) return this.after(needed);
     const meaning = known.standsAs === undefined ? analysis : withKind(analysis, known.standsAs);
     return { analysis: meaning, recorded: this.describe(known, meaning) };
   }
