@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SigningKey, TrustedKeys } from '#libs/contracts/event-signature.js';
+import { parseGatewayTies, type GatewayTies } from '#libs/contracts/gateway-ties.js';
 import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
@@ -44,6 +45,8 @@ export interface ApprovalsConfig {
   readonly port: number;
   /** Public keys of the gateways, from a file: never from the event log, the database or the network. */
   readonly gatewayKeys: TrustedKeys;
+  /** Which gateways a key may speak for, where its file says so. */
+  readonly gatewayTies?: GatewayTies | undefined;
   readonly signingKey: SigningKey;
   readonly directoryFile: string;
   /** The text of the policy file; undefined: the built-in policy. */
@@ -71,6 +74,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: given.COUNTERSIGN_LOG_LEVEL,
     host: given.COUNTERSIGN_APPROVALS_HOST,
     port: given.COUNTERSIGN_APPROVALS_PORT,
+    gatewayTies: fileSetting('COUNTERSIGN_GATEWAY_KEYS', given.COUNTERSIGN_GATEWAY_KEYS, parseGatewayTies),
     gatewayKeys: fileSetting('COUNTERSIGN_GATEWAY_KEYS', given.COUNTERSIGN_GATEWAY_KEYS, parseTrustedKeys),
     signingKey: fileSetting(
       'COUNTERSIGN_DECISION_SIGNING_KEY',

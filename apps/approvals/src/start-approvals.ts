@@ -131,6 +131,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
     executor,
     planner,
     gatewayKeys,
+    gatewayTies: config.gatewayTies,
     tenant,
     clock,
     newId,

@@ -2,6 +2,7 @@ import { approvalDigest } from '#libs/contracts/approval-digest.js';
 import type { Binding } from '#libs/contracts/binding.js';
 import { parseEvent, type EventOf } from '#libs/contracts/events/registry.js';
 import { verifyEvent, type TrustedKeys } from '#libs/contracts/event-signature.js';
+import { speaksFor, type GatewayTies } from '#libs/contracts/gateway-ties.js';
 import { isUuid } from '#libs/kernel/uuid.js';
 import type { LogRecord } from '#libs/event-log/port.js';
 import { bindingContradiction } from './binding-contradiction.js';
@@ -40,6 +41,7 @@ export function checkReview(
   trusted: TrustedKeys,
   tenant: string,
   now: number,
+  ties: GatewayTies = new Map(),
 ): CheckedReview {
   const key = record.key?.toString('utf8');
   const keyed = key !== undefined && isUuid(key) ? key : undefined;
@@ -69,6 +71,8 @@ export function checkReview(
     default:
       return reject('malformed', `${event.type} has no place on this topic`, event.id);
   }
+  if (!speaksFor(ties, signature.keyId, event.gatewayId))
+    return reject('untrusted-gateway', "the key is not this gateway's", event.id);
   if (event.requestId === undefined || event.requestId !== keyed)
     return reject('malformed', 'the record does not stand under its own request id', event.id);
   if (event.tenant !== tenant) return reject('malformed', 'the event is of another tenant', event.id);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { GatewayTies } from '#libs/contracts/gateway-ties.js';
 import type { TrustedKeys } from '#libs/contracts/event-signature.js';
 import type { LogRecord, PartitionHandler, TopicPartition } from '#libs/event-log/port.js';
 import type { Clock } from '#libs/kernel/clock.js';
@@ -19,6 +20,7 @@ export interface RequestsConsumerDependencies {
   readonly executor: RequestExecutor;
   readonly planner: ReviewPlanner;
   readonly gatewayKeys: TrustedKeys;
+  readonly gatewayTies?: GatewayTies | undefined;
   readonly tenant: string;
   readonly clock: Clock;
   readonly newId: () => string;
@@ -86,8 +88,10 @@ export class RequestsConsumer implements PartitionHandler {
     if (last === undefined) return 'stored';
     const epoch = this.epochs.get(partition);
     if (epoch === undefined) return 'fenced';
-    const { clock, executor, gatewayKeys, tenant } = this.dependencies;
-    const checked = records.map((record) => checkReview(record, gatewayKeys, tenant, clock.now()));
+    const { clock, executor, gatewayKeys, gatewayTies, tenant } = this.dependencies;
+    const checked = records.map((record) =>
+      checkReview(record, gatewayKeys, tenant, clock.now(), gatewayTies),
+    );
     // Made before the transaction: the shelf has a connection of its own, and policies only ever appear.
     const plans = await this.plansOf(checked.filter((review) => review.kind === 'asked'));
     const rejections: Rejection[] = [];

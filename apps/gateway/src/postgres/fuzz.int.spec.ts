@@ -83,7 +83,7 @@ const frame = fc.oneof(
 );
 
 /** More in the long form: COUNTERSIGN_FUZZ_RUNS=20000; a failure prints its seed and the least messages. */
-const RUNS = Number(process.env['COUNTERSIGN_FUZZ_RUNS'] ?? 150);
+const RUNS = Number(process.env['COUNTERSIGN_FUZZ_RUNS'] ?? 340);
 
 /** Intents with no outcome or more than one. */
 function unfinished(): string[] {
