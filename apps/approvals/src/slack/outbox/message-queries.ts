@@ -178,7 +178,8 @@ export async function adoptClickedCopy(
     SELECT 1 FROM approvals.slack_messages WHERE channel = ${channel} AND ts = ${messageTs}`);
   if (known) return false;
   const adopted = await connection.query(sql.unsafe`
-    UPDATE approvals.slack_messages SET ts = ${messageTs}, posting_since = NULL, reposted = true, next_at = now()
+    UPDATE approvals.slack_messages SET ts = ${messageTs}, posting_since = NULL, reposted = true,
+      uncertain_until = now() + interval '10 seconds', next_at = now()
     WHERE request_id = ${requestId} AND channel = ${channel} AND ts IS NULL AND NOT superseded
       AND posting_since IS NOT NULL`);
   if (adopted.rowCount === 1) return true;

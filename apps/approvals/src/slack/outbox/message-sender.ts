@@ -34,6 +34,8 @@ const LAST_RETRY_MS = 30_000;
 const REFUSED_RETRY_MS = 30_000;
 /** How long an unanswered call may still take effect, ms; then the state is sent once more. */
 const MAY_TAKE_EFFECT_MS = 10_000;
+/** How long before a copy another one of it may have been posted, ms. */
+const LOOK_BACK_MS = 3_600_000;
 /** A message that somebody deleted is posted again so many times. */
 const MAX_REPOSTS = 3;
 
@@ -107,6 +109,7 @@ export class MessageSender implements MessageSteps {
           ts: first.ts,
           posting: 'over',
           reposted: true,
+          uncertainForMs: MAY_TAKE_EFFECT_MS,
           file,
           attempts: 0,
           againInMs: 0,
@@ -156,17 +159,21 @@ export class MessageSender implements MessageSteps {
   private async update(message: PostedMessage, loaded: LoadedRequest, desired: string): Promise<void> {
     const wait = await waitForMethod(this.options.pool, 'chat.update');
     if (wait > 0) return this.note(message, { againInMs: wait });
-    let answer = await this.send('chat.update', message, this.render(message, loaded));
+    const rendered = this.render(message, loaded);
+    let answer = await this.send('chat.update', message, rendered);
     if (answer.kind === 'refused' && UNSHOWABLE.has(answer.error)) {
       this.report(message, 'chat.update', answer.error);
       answer = await this.send('chat.update', message, noticeMessage(loaded.shown, UNSHOWN));
     }
     if (answer.kind === 'ok') {
+      // Whatever could still take effect has done so by now: also a posting that was made again.
+      if (message.uncertain_due && !(await this.closeOtherCopies(message))) return;
       return this.note(message, {
         shown: desired,
         attempts: 0,
         problem: null,
         againInMs: 0,
+        ...(rendered.attach && message.file === 'none' ? { file: 'wanted' as const } : {}),
         ...(message.uncertain_due ? { uncertainForMs: null } : {}),
       });
     }
@@ -196,23 +203,29 @@ export class MessageSender implements MessageSteps {
     return this.failed(message, 'chat.update', answer);
   }
 
-  /** The end is shown and told. Where something was posted twice, it is looked once more for other copies. */
+  /** The end is shown and told. */
   private async settle(message: PostedMessage): Promise<void> {
-    if (message.reposted && !message.superseded) {
-      const found = await findCopies(this.options.web, message, Number(message.ts) * 1000 - 3_600_000);
-      if (found.kind === 'unavailable' || found.kind === 'rate-limited')
-        return this.failed(message, 'conversations.history', found);
-      for (const { ts } of found.kind === 'found' ? found.messages : []) {
-        const copy = {
-          id: this.options.newId(),
-          requestId: message.request_id,
-          channel: message.channel,
-          ts,
-        };
-        if (ts !== message.ts) await addSupersededCopy(this.options.pool, copy);
-      }
+    if (await this.closeOtherCopies(message)) await this.note(message, { settled: true, problem: null });
+  }
+
+  /** Where something was posted twice, looks for other copies. False when Slack did not say: it is tried again. */
+  private async closeOtherCopies(message: PostedMessage): Promise<boolean> {
+    if (!message.reposted || message.superseded) return true;
+    const found = await findCopies(this.options.web, message, Number(message.ts) * 1000 - LOOK_BACK_MS);
+    if (found.kind === 'unavailable' || found.kind === 'rate-limited') {
+      await this.failed(message, 'conversations.history', found);
+      return false;
     }
-    await this.note(message, { settled: true, problem: null });
+    for (const { ts } of found.kind === 'found' ? found.messages : []) {
+      const copy = {
+        id: this.options.newId(),
+        requestId: message.request_id,
+        channel: message.channel,
+        ts,
+      };
+      if (ts !== message.ts) await addSupersededCopy(this.options.pool, copy);
+    }
+    return true;
   }
 
   private render(message: ClaimedMessage, { shown }: LoadedRequest): RequestMessage {
