@@ -8,7 +8,11 @@ export interface GatewayClient extends pg.Client {
 }
 
 /** An ordinary node-postgres connection through the gateway, TLS verified against the development CA. */
-export async function connectAs(stack: LocalStack, name: string, database = 'shop'): Promise<GatewayClient> {
+export async function connectAs(
+  stack: LocalStack,
+  name: string,
+  { database = 'shop', options }: { database?: string; options?: string } = {},
+): Promise<GatewayClient> {
   const { host, port, ca } = stack.ready.gateway.postgres;
   const identity = stack.ready.identities.find((candidate) => candidate.name === name);
   if (identity === undefined) throw new Error(`ready.json has no identity ${name}`);
@@ -18,6 +22,7 @@ export async function connectAs(stack: LocalStack, name: string, database = 'sho
     database,
     user: name,
     password: identity.password,
+    ...(options === undefined ? {} : { options }),
     ssl: { ca: await readFile(ca, 'utf8') },
     connectionTimeoutMillis: 10_000,
   });

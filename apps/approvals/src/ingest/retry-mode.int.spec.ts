@@ -88,6 +88,16 @@ describe('a statement whose client does not wait', () => {
     expect(new Set(waiting.map(({ requestId }) => requestId)).size).toBe(1);
   });
 
+  it('uses up no grant for an attempt that nobody looks after any more', async () => {
+    const sql = fresh();
+    const first = await scenario.attempted({ sql });
+    await scenario.service.vote('bob', first.hold.requestId, 'approve');
+    const late = await scenario.attempted({ sql, answerBy: Date.now() - 1 });
+    expect(late.receipt).toMatchObject({ verdict: 'pending', requestId: first.hold.requestId });
+    const inTime = await scenario.attempted({ sql, answerBy: Date.now() + 60_000 });
+    expect(inTime.receipt).toMatchObject({ verdict: 'consumed', requestId: first.hold.requestId });
+  });
+
   it('is told once more why it was refused, with the reviewer and the reason', async () => {
     const sql = fresh();
     const first = await scenario.attempted({ sql });

@@ -27,7 +27,7 @@ export interface AttemptTools {
 /**
  * Answers one attempt of a statement whose client does not wait, with a signed receipt. A grant for the
  * same digest (which names gateway, target, requester, bytes and settings) is used up; one that waits is
- * named; one that was refused lately is told; else a request is opened under the attempt's own id. An
+ * named, and so is a grant that an attempt comes too late for; one that was refused lately is told; else a request is opened under the attempt's own id. An
  * attempt that was answered before, by its intent, changes nothing and is not answered again: its receipt
  * is in the outbox for good.
  */
@@ -40,7 +40,8 @@ export async function takeAttempt(
   const requestId = event.requestId as string;
   if (await wasAnswered(tx, intentId)) return undefined;
   const cause = { identity: event.identity, sessionId, causationId: event.id };
-  const spend = { type: 'spend', gatewayId, intentId, digest } as const;
+  const answerBy = event.answerBy === undefined ? undefined : Date.parse(event.answerBy);
+  const spend = { type: 'spend', gatewayId, intentId, digest, answerBy } as const;
 
   const known = opened.get(digest) ?? (await newestFor(tx, digest));
   let answering = known;
@@ -73,7 +74,7 @@ export async function takeAttempt(
 
 /** Whether a request says something to an attempt; else the attempt asks anew. */
 function answers(state: Request, intentId: string, now: number): boolean {
-  if (state.status === 'pending') return true;
+  if (state.status === 'pending' || state.status === 'granted') return true;
   if (state.status === 'consumed') return state.consumedBy === intentId;
   // A grant the requester took back is not held against them.
   const refused = state.status === 'refused' || (state.status === 'revoked' && !state.endedByRequester);

@@ -59,6 +59,9 @@ function answer(state: Request, intentId: string, now: number): Record<string, u
   }
   if (state.status === 'pending')
     return { verdict: 'pending', expiresAt: new Date(state.expiresAt).toISOString() };
+  // It came after its time: the grant stays for the next attempt.
+  if (state.status === 'granted' && grant !== undefined)
+    return { verdict: 'pending', expiresAt: new Date(grant.expiresAt).toISOString() };
   return {
     verdict: 'refused',
     expiresAt: new Date(Math.max(now, refusedUntil(state))).toISOString(),

@@ -59,6 +59,8 @@ export interface HoldOptions {
   readonly now?: number;
   /** `retry`: an attempt of a client that does not wait. */
   readonly wait?: 'retry';
+  /** With `retry`: until when the gateway looks for the answer, milliseconds since 1970. */
+  readonly answerBy?: number;
   readonly signals?: Signals;
 }
 
@@ -124,6 +126,7 @@ export class SampleGateway {
       holdExpiresAt: new Date(now + (options.holdMs ?? 900_000)).toISOString(),
       insideTransaction: false,
       ...(options.wait === undefined ? {} : { wait: options.wait }),
+      ...(options.answerBy === undefined ? {} : { answerBy: new Date(options.answerBy).toISOString() }),
       ...(options.signals === undefined ? {} : { signals: options.signals }),
     };
     return { requestId, intentId, binding, asked };

@@ -133,7 +133,9 @@ function spend(command: Extract<RequestCommand, { type: 'spend' }>, state: Reque
   if (state.wait !== 'retry' || command.gatewayId !== state.gatewayId || command.digest !== state.digest)
     return refused('not-the-grant', 'The attempt is not for what this request is about.');
   if (hasRunOut(state, now)) return accepted({ type: 'request.expired' });
-  return state.status === 'granted'
+  // Used up for an attempt that nobody looks after any more, a grant would be lost.
+  const tooLate = command.answerBy !== undefined && now >= command.answerBy;
+  return state.status === 'granted' && !tooLate
     ? accepted({ type: 'request.consumed', intentId: command.intentId })
     : accepted();
 }

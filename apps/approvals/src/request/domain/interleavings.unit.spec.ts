@@ -93,6 +93,7 @@ const command = (requester: string, wait: 'hold' | 'retry'): fc.Arbitrary<Reques
         digest: mostly<string>(...DIGESTS),
         gatewayId: mostly<string>(...GATEWAYS),
         intentId: fc.constantFrom(...INTENTS),
+        answerBy: fc.constant(undefined),
       }),
     },
     {

@@ -119,6 +119,8 @@ export interface SpendGrant {
   readonly gatewayId: string;
   readonly intentId: string;
   readonly digest: string;
+  /** Until when the attempt can still run, milliseconds since 1970; undefined: as long as the grant lives. */
+  readonly answerBy: number | undefined;
 }
 
 export type RequestCommand =

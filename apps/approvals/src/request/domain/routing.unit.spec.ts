@@ -191,10 +191,21 @@ describe('the failings of others', () => {
     request.do(vote('bob'));
     const { gatewayId, digest, intentId } = request.state!;
     const other = '0198c5a0-0000-7000-8000-00000000000f';
-    const spend = { type: 'spend' as const, gatewayId, digest };
+    const spend = { type: 'spend' as const, gatewayId, digest, answerBy: undefined };
     expect(request.do({ ...spend, intentId })).toEqual(['request.consumed']);
     expect(request.do({ ...spend, intentId: other })).toEqual([]);
     expect(request.state?.consumedBy).toBe(intentId);
+  });
+
+  it('a grant is not used up for an attempt that comes after its time, and stays for the next', () => {
+    const request = new Play();
+    request.do(open(plan(DBA), { wait: 'retry' }));
+    request.do(vote('bob'));
+    const { gatewayId, digest, intentId } = request.state!;
+    const spend = { type: 'spend' as const, gatewayId, digest, intentId };
+    expect(request.do({ ...spend, answerBy: after(2) }, after(2))).toEqual([]);
+    expect(request.state?.status).toBe('granted');
+    expect(request.do({ ...spend, answerBy: after(3) }, after(2))).toEqual(['request.consumed']);
   });
 
   it('an approval is bound to the bytes: a grant for one digest is not used by another', () => {
@@ -202,7 +213,7 @@ describe('the failings of others', () => {
     request.do(open(plan(DBA), { wait: 'retry' }));
     request.do(vote('bob'));
     const { gatewayId, intentId } = request.state!;
-    const spend = { type: 'spend' as const, gatewayId, intentId };
+    const spend = { type: 'spend' as const, gatewayId, intentId, answerBy: undefined };
     expect(request.do({ ...spend, digest: 'cd'.repeat(32) })).toEqual(['not-the-grant']);
     expect(request.state?.status).toBe('granted');
   });
