@@ -3,7 +3,7 @@ import type { Target } from '#libs/contracts/events/target.js';
 import type { MessageAnalysis, StatementAnalysis } from '#libs/sql/analysis.js';
 import type { PolicyInput } from './policy.js';
 
-/** What an analysis may know beyond what every one does. */
+/** What a statement judged again may carry itself, from the record. */
 interface Extras {
   readonly fingerprint?: string;
   readonly tags?: Readonly<Record<string, string>>;
@@ -40,8 +40,7 @@ export class StatementFacts {
   kind: string;
 
   constructor(analysis: StatementAnalysis, message: MessageAnalysis) {
-    const { fingerprint = '', tags }: StatementAnalysis & Extras = analysis;
-    const { tags: messageTags }: MessageAnalysis & Extras = message;
+    const { fingerprint, tags }: StatementAnalysis & Extras = analysis;
     this.kind = analysis.kind;
     // Copies, since CEL knows a list by this realm's Array and the analysis may come from another.
     this.kinds = [...analysis.kinds];
@@ -59,8 +58,8 @@ export class StatementFacts {
     this.bounded = analysis.bounded;
     this.incomplete = analysis.incomplete !== undefined;
     this.incompleteReason = analysis.incomplete ?? '';
-    this.fingerprint = fingerprint;
-    this.tags = new Map(Object.entries(tags ?? messageTags ?? {}));
+    this.fingerprint = fingerprint ?? message.fingerprint ?? '';
+    this.tags = new Map(Object.entries(tags ?? message.tags ?? {}));
   }
 }
 

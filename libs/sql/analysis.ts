@@ -53,6 +53,12 @@ export interface MessageAnalysis {
   readonly statements: readonly StatementAnalysis[];
   /** Passwords and connection strings: UTF-8 byte ranges of the literals, quotes included, in order. */
   readonly credentials: readonly { readonly start: number; readonly end: number }[];
+  /** 16 hexadecimal digits, the same for texts that differ in literals only; absent where it cannot be told. */
+  readonly fingerprint?: string;
+  /** The text with its literals replaced by $1, $2 … and without comments, up to 8,192 characters. */
+  readonly normalized?: string;
+  /** sqlcommenter's pairs: what the client claims of itself. */
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 export type AnalysisResult =

@@ -5,6 +5,7 @@ import type { Grammar } from './grammar.js';
 import type { Models } from './resolve/models.js';
 import type { Resolution } from './resolve/resolution.js';
 import { resolveMessage, type SessionNames } from './resolve/resolve-message.js';
+import { describeText } from './text/describe-text.js';
 import { unresolved } from './unresolved.js';
 
 /** Relations, functions and settings one message may name: what is recorded of it has room for these. */
@@ -37,12 +38,13 @@ export function analyzeText(grammar: Grammar, text: string, maxStatements: numbe
     return done(refused(`more than ${maxStatements} statements in one message`));
   const statements = analyzeMessage(tree, Buffer.byteLength(text));
   if (namesIn(statements) > MAX_NAMES) return done(refused(`more than ${MAX_NAMES} names in one message`));
+  const described = describeText(grammar, text, tree);
   if (!mayHoldCredentials(text))
-    return { result: { ok: true, analysis: { statements, credentials: [] } }, tree };
+    return { result: { ok: true, analysis: { statements, credentials: [], ...described } }, tree };
   const tokens = grammar.scan(text);
   if (tokens === undefined) return done(refused('the statement is too long to look for credentials'));
   const credentials = findCredentials(tree, tokens);
-  return { result: { ok: true, analysis: { statements, credentials } }, tree };
+  return { result: { ok: true, analysis: { statements, credentials, ...described } }, tree };
 }
 
 const done = (result: AnalysisResult): ParsedText => ({ result, tree: undefined });

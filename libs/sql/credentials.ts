@@ -33,11 +33,15 @@ export const mayHoldCredentials = (text: string): boolean =>
 const holdsSecret = (content: string): boolean =>
   URL_WITH_PASSWORD.test(content) || ASSIGNED_SECRET.test(content) || SQL_PASSWORD.test(content);
 
+/** Whether a value under this name is or holds a password or a connection string. */
+export const isSecret = (name: string, value: string): boolean =>
+  SECRET_NAME.test(name) || holdsSecret(value);
+
 /** What stands in a dollar-quoted body is replaced piece by piece: reviewers must still see the code. */
 const BODY_SECRETS = new RegExp(
   [
     `${URL_WITH_PASSWORD.source}[^\\s'"$]{0,1024}`,
-    `(?<=\\b(?:${SECRET_WORD})\\s{0,8}(?:=>?|:=?|\\bto\\b)?\\s{0,8})[eE]?'(?:[^']|'')*'`,
+    `(?<=\\b(?:${SECRET_WORD})\\s{0,8}(?:=>?|:=?|\\bto\\b)?\\s{0,8})[eE]?(?:''[^'\\s;),][^']{0,1024}''|'(?:[^']|'')*')`,
     `(?<=\\b(?:${SECRET_WORD})=)[^\\s'"();,$]{1,1024}`,
   ].join('|'),
   'gi',

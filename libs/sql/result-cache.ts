@@ -47,5 +47,6 @@ export class ResultCache {
   }
 }
 
+/** The normal form and the tags count as the text does, of which they are made. */
 const weightOf = (text: string, result: AnalysisResult): number =>
-  text.length * 2 + OVERHEAD_BYTES * (result.ok ? 1 + result.analysis.statements.length : 1);
+  text.length * 4 + OVERHEAD_BYTES * (result.ok ? 1 + result.analysis.statements.length : 1);

@@ -75,7 +75,23 @@ export class KnownTexts {
   }
 }
 
-type Described = Pick<RecordedStatement, 'kind' | 'kinds' | 'category' | 'reads' | 'writes' | 'incomplete'>;
+type Described = Pick<
+  RecordedStatement,
+  | 'kind'
+  | 'kinds'
+  | 'category'
+  | 'reads'
+  | 'writes'
+  | 'incomplete'
+  | 'functions'
+  | 'bounded'
+  | 'fingerprint'
+  | 'normalized'
+  | 'tags'
+>;
+
+/** As many as an event has room for; rules are asked by all of them. */
+const MAX_FUNCTIONS = 200;
 
 /** How an analysis stands in an event: the first statement's kind, and what all of them contain. */
 export function describeAnalysis(analysis: MessageAnalysis): Described {
@@ -91,6 +107,11 @@ export function describeAnalysis(analysis: MessageAnalysis): Described {
     reads: all((statement) => statement.reads),
     writes: all((statement) => statement.writes),
     ...(incomplete === undefined ? {} : { incomplete }),
+    functions: all((statement) => statement.functions).slice(0, MAX_FUNCTIONS),
+    bounded: analysis.statements.every((statement) => statement.bounded),
+    ...(analysis.fingerprint === undefined ? {} : { fingerprint: analysis.fingerprint }),
+    ...(analysis.normalized === undefined ? {} : { normalized: analysis.normalized }),
+    ...(analysis.tags === undefined ? {} : { tags: { ...analysis.tags } }),
   };
 }
 

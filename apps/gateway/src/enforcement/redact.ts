@@ -6,10 +6,13 @@ type Redacting = Pick<Verdict, 'redact'>;
 
 export const hidesLiterals = (verdict: Redacting): boolean => verdict.redact?.includes('literals') === true;
 
-/** What is recorded of a text whose literals the record must not hold: its normal form, or none. */
+/**
+ * What is recorded of a text whose literals the record must not hold: its normal form, or none. Tags stand
+ * in the text as literals do, and what a client writes there is its own affair, so they go too.
+ */
 export function redactStatement(statement: RecordedStatement, verdict: Redacting): RecordedStatement {
   if (!hidesLiterals(verdict)) return statement;
-  const { text: _, ...rest } = statement;
+  const { text: _text, tags: _tags, ...rest } = statement;
   return {
     ...rest,
     ...(statement.normalized === undefined ? {} : { text: statement.normalized }),

@@ -78,7 +78,9 @@ export class StatementIntake {
       const doubt = this.doubtAbout(known);
       if (doubt !== undefined) {
         analysis = markIncomplete(analysis, doubt);
-        recorded = this.describe(known, analysis);
+        // Where literals end cannot be told either.
+        const { normalized: _, ...described } = this.describe(known, analysis);
+        recorded = described;
       }
     }
     return {
