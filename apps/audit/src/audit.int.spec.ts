@@ -17,8 +17,9 @@ import { eventually } from '#libs/testing/eventually.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import { openCheckpoint } from '#libs/tlog/checkpoint.js';
 import { CompactRange } from '#libs/tlog/compact-range.js';
+import { decodeEntry } from '#libs/tlog/entry.js';
 import { decodeBundle } from '#libs/tlog/entry-bundle.js';
-import { leafHash } from '#libs/tlog/hashing.js';
+import { leafHash, payloadCommitment } from '#libs/tlog/hashing.js';
 import { parseVkey, type NoteVerifier } from '#libs/tlog/vkey.js';
 import { keyInMemory } from './checkpoints/checkpoint-key.js';
 import type { AuditConfig } from './config.js';
@@ -462,4 +463,42 @@ describe('the service', () => {
     ).toEqual([]);
     expect(report.entries).toBe(sent + 1);
   }, 60_000);
+});
+
+describe('the payloads of a log', () => {
+  const where = (seq: string, query = ''): string => `/v1/logs/${CHAIN}/entries/${seq}${query}`;
+
+  it('come with their salts as they are committed to, for compliance', async () => {
+    const reply = await get(where('8', '?limit=4'), CAROL);
+    expect(reply.status).toBe(200);
+    expect(reply.headers.get('cache-control')).toBe('no-store');
+    const page = (await reply.json()) as { chain: string; entries: Record<string, string>[] };
+    expect([page.chain, page.entries.map(({ seq }) => seq)]).toEqual([CHAIN, [8, 9, 10, 11]]);
+    for (const sealed of page.entries) {
+      const [entry, salt, payload] = ['entry', 'salt', 'payload'].map((name) =>
+        Buffer.from(sealed[name] as string, 'base64'),
+      ) as [Buffer, Buffer, Buffer];
+      const decoded = decodeEntry(entry);
+      expect(payloadCommitment(salt, payload)).toEqual(decoded?.payloadCommit);
+      expect((JSON.parse(payload.toString()) as { id: string }).id).toBe(decoded?.eventId);
+    }
+    const one = (await (await get(where('0'), CAROL)).json()) as typeof page;
+    expect(one.entries).toHaveLength(1);
+    const last = (await (await get(where(String(sent - 1), '?limit=256'), CAROL)).json()) as typeof page;
+    expect(last.entries).toHaveLength(1);
+  });
+
+  it('go to nobody else', async () => {
+    expect((await get(where('1'))).status).toBe(401);
+    expect((await get(where('1'), ALICE)).status).toBe(403);
+    expect((await get(where('1'), BOB)).status).toBe(403);
+  });
+
+  it('are bounded, and absent where the log has no such entry', async () => {
+    for (const query of ['?limit=0', '?limit=257', '?limit=x', '?all=1'])
+      expect([query, (await get(where('1', query), CAROL)).status]).toEqual([query, 400]);
+    for (const seq of [String(sent), '01', '-1', 'x', '99999999999999999'])
+      expect([seq, (await get(where(seq), CAROL)).status]).toEqual([seq, 404]);
+    expect((await get('/v1/logs/statements/9/entries/0', CAROL)).status).toBe(404);
+  });
 });

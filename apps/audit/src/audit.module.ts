@@ -13,6 +13,7 @@ import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { CheckpointSigner } from './checkpoints/checkpoint-signer.js';
 import { EventsController } from './feed/events.controller.js';
 import { LogsController } from './logs/logs.controller.js';
+import { PayloadsController } from './logs/payloads.controller.js';
 import type { PublishedLog } from './logs/published-log.js';
 import { OpenApiController } from './openapi/openapi.controller.js';
 import { ChangesController } from './projections/changes/changes.controller.js';
@@ -41,6 +42,7 @@ export class AuditModule {
         EventsController,
         ChangesController,
         LogsController,
+        PayloadsController,
       ],
       providers: [
         { provide: APP_GUARD, useClass: BearerGuard },

@@ -20,15 +20,20 @@ export function httpLogReader(url: string): LogReader {
           return undefined;
         }
         if (response.status !== 200) throw new Error(`status ${response.status}`);
-        return await bounded(response, maxBytes);
+        return await readBounded(response, maxBytes);
       } catch (error) {
-        throw new CodedError('LOG_UNREADABLE', `${base}${path}: ${causeOf(error)}`, { cause: error });
+        throw unreadable(`${base}${path}`, error);
       }
     },
   };
 }
 
-async function bounded(response: Response, maxBytes: number): Promise<Buffer> {
+/** What a reader rejects with. */
+export const unreadable = (url: string, error: unknown): CodedError =>
+  new CodedError('LOG_UNREADABLE', `${url}: ${causeOf(error)}`, { cause: error });
+
+/** The whole body; rejects as soon as it is longer than that. */
+export async function readBounded(response: Response, maxBytes: number): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of response.body ?? []) {

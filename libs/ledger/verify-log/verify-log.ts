@@ -6,6 +6,8 @@ import type { NoteVerifier } from '#libs/tlog/vkey.js';
 import type { Findings } from '../verify/finding.js';
 import type { LogReader } from './log-reader.js';
 import { LogScan } from './log-scan.js';
+import type { PayloadReader } from './payload-reader.js';
+import { PublishedPayloads } from './published-payloads.js';
 import { PublishedTiles, readTileBytes } from './published-tiles.js';
 
 /** A log to verify: the key says which one it is; the server is believed nothing. */
@@ -16,6 +18,8 @@ export interface LogToVerify {
   readonly reader: LogReader;
   /** The last checkpoint of it that the caller has seen, as it was signed. */
   readonly trustedNote: Uint8Array | undefined;
+  /** Absent: payloads are not checked. */
+  readonly payloads?: PayloadReader | undefined;
 }
 
 export interface LogProgress {
@@ -34,7 +38,7 @@ const AHEAD = 4n;
 /**
  * Reads a whole published log and checks it: signature, entries against one another, every tile against the
  * entries, the signed root, and that the checkpoint trusted so far lies below it. Payloads are not
- * published: what is checked are the commitments to them. Returns the number of entries.
+ * published: without a reader for them what is checked are the commitments. Returns the number of entries.
  */
 export async function verifyLog(
   target: LogToVerify,
@@ -74,7 +78,7 @@ function openTrusted({ chain, log, trustedNote }: LogToVerify, findings: Finding
 }
 
 async function scan(
-  { chain, reader }: LogToVerify,
+  { chain, reader, payloads }: LogToVerify,
   signed: Checkpoint,
   trusted: Checkpoint | undefined,
   findings: Findings,
@@ -85,6 +89,7 @@ async function scan(
     findings.add('CHAIN_MISMATCH', chain, undefined, 'it serves no genesis descriptor');
   const entries = new LogScan(chain, genesis ?? Buffer.alloc(0), findings);
   const tiles = new PublishedTiles(reader, chain, findings);
+  const contents = new PublishedPayloads(payloads, chain, findings);
   compareTrusted(chain, entries, signed, trusted, findings);
   for await (const { tile, bytes } of bundles(reader, signed.size)) {
     const begin = tile.n * BigInt(TILE_WIDTH);
@@ -101,6 +106,7 @@ async function scan(
       await tiles.append(entries.entry(entry));
       compareTrusted(chain, entries, signed, trusted, findings);
     }
+    await contents.check(begin, bundle);
     onEntries(Number(entries.range.size));
   }
   await tiles.end(signed.size);

@@ -28,6 +28,18 @@ const page = (items: string): object => ({
   },
 });
 
+const base64 = (type: string | string[]): object => ({ type, contentEncoding: 'base64' });
+const sealedEntry: object = {
+  type: 'object',
+  required: ['seq', 'entry', 'salt', 'payload'],
+  properties: {
+    seq: { type: 'integer', minimum: 0 },
+    entry: base64('string'),
+    salt: base64(['string', 'null']),
+    payload: base64(['string', 'null']),
+  },
+};
+
 /** The public face of audit (OpenAPI 3.1). */
 export const openApiDocument = {
   openapi: '3.1.0',
@@ -87,6 +99,39 @@ export const openApiDocument = {
         summary: 'Every log: origin, URL and verifier key',
         security: [],
         responses: { '200': json('All logs', { type: 'object', properties: { logs: { type: 'array' } } }) },
+      },
+    },
+    '/v1/logs/{topic}/{partition}/entries/{seq}': {
+      get: {
+        summary:
+          'Signed entries with the exact salts and payloads they commit to, for compliance: SHA-256(0x02 ‖ salt ‖ payload) ends each entry',
+        parameters: [
+          ...log,
+          inPath('seq'),
+          parameter(
+            'limit',
+            'entries from seq on; an answer may hold fewer, and ends after 4 MiB of payloads',
+            {
+              type: 'integer',
+              minimum: 1,
+              maximum: 256,
+              default: 1,
+            },
+          ),
+        ],
+        responses: {
+          '200': json('At least one entry; bytes as base64, null where they were erased', {
+            type: 'object',
+            required: ['chain', 'entries'],
+            properties: {
+              chain: { type: 'string' },
+              entries: { type: 'array', minItems: 1, maxItems: 256, items: sealedEntry },
+            },
+          }),
+          '400': { description: 'A bad parameter' },
+          '404': { description: 'Not in the log (yet)' },
+          ...problems,
+        },
       },
     },
     '/logs/{topic}/{partition}/checkpoint': {

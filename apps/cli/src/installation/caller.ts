@@ -20,20 +20,34 @@ export interface Caller {
  */
 export async function findCaller(environment: Environment, as: string | undefined): Promise<Caller> {
   const ready = await findReadyFile(environment);
-  const addressOf = (variable: string, known: string | undefined): string => {
-    const address = environment[variable] || known;
-    if (address !== undefined && URL.canParse(address)) return address.replace(/\/$/, '');
-    throw new CommandError(
-      address === undefined
-        ? `no stack runs on ${homeFolder(environment)}: run npm start, or set ${variable}`
-        : `${variable}: must be a URL`,
-    );
-  };
   return {
-    approvalsUrl: addressOf('COUNTERSIGN_APPROVALS_URL', ready?.approvals.url),
-    auditUrl: addressOf('COUNTERSIGN_AUDIT_URL', ready?.audit.url),
+    approvalsUrl: addressOf(environment, 'COUNTERSIGN_APPROVALS_URL', ready?.approvals.url),
+    auditUrl: addressOf(environment, 'COUNTERSIGN_AUDIT_URL', ready?.audit.url),
     token: tokenOf(environment, as, ready),
   };
+}
+
+/** The same for audit alone, or undefined where nobody is named and no stack runs: for what needs no token. */
+export async function findAuditCaller(
+  environment: Environment,
+  as: string | undefined,
+): Promise<Pick<Caller, 'auditUrl' | 'token'> | undefined> {
+  const ready = await findReadyFile(environment);
+  if (as === undefined && !environment['COUNTERSIGN_TOKEN'] && ready === undefined) return undefined;
+  return {
+    auditUrl: addressOf(environment, 'COUNTERSIGN_AUDIT_URL', ready?.audit.url),
+    token: tokenOf(environment, as, ready),
+  };
+}
+
+function addressOf(environment: Environment, variable: string, known: string | undefined): string {
+  const address = environment[variable] || known;
+  if (address !== undefined && URL.canParse(address)) return address.replace(/\/$/, '');
+  throw new CommandError(
+    address === undefined
+      ? `no stack runs on ${homeFolder(environment)}: run npm start, or set ${variable}`
+      : `${variable}: must be a URL`,
+  );
 }
 
 function tokenOf(environment: Environment, as: string | undefined, ready: ReadyFile | undefined): string {

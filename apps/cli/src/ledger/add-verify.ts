@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { verifyLedger } from '#libs/ledger/verify/verify-ledger.js';
 import { CommandError } from '../command-error.js';
 import type { GlobalOptions } from '../global-options.js';
+import { findAuditCaller } from '../installation/caller.js';
 import { writeLine, type Terminal } from '../terminal.js';
 import { databaseUrl, givenVkey, trustFolder, trustIfThere } from './ledger-places.js';
 import { printReport } from './print-report.js';
 import { progressBar } from './progress-bar.js';
-import { logAt, logsOfReadyFile, verifyPublished } from './verify-http.js';
+import { logAt, logsOfReadyFile, verifyPublished, type PayloadAccess } from './verify-http.js';
 import { verifyProofFile } from './verify-proof.js';
 
 interface VerifyFlags {
@@ -16,6 +17,7 @@ interface VerifyFlags {
   readonly vkey?: string;
   readonly proof?: string;
   readonly old?: string;
+  readonly payloads: boolean;
 }
 
 /** `countersign ledger verify`: over the database, over HTTP, or one proof, offline. */
@@ -26,6 +28,10 @@ export function addVerify(ledger: Command, terminal: Terminal, options: () => Gl
     .option('--trust <folder>', 'keys and last checkpoints kept outside the database')
     .option('--url <log>', 'verify this log as it is served over HTTP instead of the database')
     .option('--http', 'verify every log of ready.json over HTTP')
+    .option(
+      '--no-payloads',
+      'leave payloads out, which audit gives to compliance only (with --http or --url)',
+    )
     .option('--vkey <key>', 'the key to trust, or a file that holds it (with --url or --proof)')
     .option('--proof <file>', 'verify a file that ledger prove wrote, offline')
     .option('--old <file>', 'the older checkpoint of a consistency proof')
@@ -34,7 +40,7 @@ export function addVerify(ledger: Command, terminal: Terminal, options: () => Gl
       if (ways.filter(Boolean).length > 1)
         throw new CommandError('--url, --http and --proof exclude one another', 2);
       if (flags.proof !== undefined) return proof(terminal, flags, flags.proof, options().json);
-      if (flags.url !== undefined || flags.http === true) return http(terminal, flags, options().json);
+      if (flags.url !== undefined || flags.http === true) return http(terminal, flags, options());
       return database(terminal, flags, options().json);
     });
 }
@@ -50,12 +56,28 @@ async function database(terminal: Terminal, flags: VerifyFlags, json: boolean | 
   await printReport(terminal, report, json);
 }
 
-async function http(terminal: Terminal, flags: VerifyFlags, json: boolean | undefined): Promise<void> {
+async function http(terminal: Terminal, flags: VerifyFlags, { as, json }: GlobalOptions): Promise<void> {
   const trust = await trustIfThere(terminal, flags.trust);
   const vkey = flags.vkey === undefined ? undefined : await givenVkey(flags.vkey);
   const logs =
     flags.url === undefined ? await logsOfReadyFile(terminal, trust) : [logAt(flags.url, vkey, trust)];
-  await printReport(terminal, await verifyPublished(terminal, logs, trust), json);
+  const access = flags.payloads ? await payloadAccess(terminal, flags, as) : undefined;
+  await printReport(terminal, await verifyPublished(terminal, logs, trust, access), json);
+}
+
+/** As whom payloads are asked for: `--as`, COUNTERSIGN_TOKEN, else carol in development. */
+async function payloadAccess(
+  { environment }: Terminal,
+  { url }: VerifyFlags,
+  as: string | undefined,
+): Promise<PayloadAccess | undefined> {
+  try {
+    return await findAuditCaller(environment, as);
+  } catch (error) {
+    // A log anywhere needs no stack here, however broken; only who names somebody wants the payloads as well.
+    if (url !== undefined && as === undefined && error instanceof CommandError) return undefined;
+    throw error;
+  }
 }
 
 async function proof(

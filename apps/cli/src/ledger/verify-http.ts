@@ -2,6 +2,7 @@ import { noteName, type TrustFolder } from '#libs/ledger/trust-folder.js';
 import { Findings, verdictOf } from '#libs/ledger/verify/finding.js';
 import type { VerifyReport } from '#libs/ledger/verify/verify-ledger.js';
 import { httpLogReader } from '#libs/ledger/verify-log/log-reader.js';
+import { httpPayloadReader, type PayloadReader } from '#libs/ledger/verify-log/payload-reader.js';
 import { verifyLog } from '#libs/ledger/verify-log/verify-log.js';
 import { parseVkey, type NoteVerifier } from '#libs/tlog/vkey.js';
 import { CommandError } from '../command-error.js';
@@ -14,38 +15,73 @@ export interface PublishedLog {
   readonly log: NoteVerifier;
 }
 
-/** Verifies logs as they are served to anybody: everything but the payloads. */
+/** The service that gives payloads to compliance, and the token for it. */
+export interface PayloadAccess {
+  /** Without a trailing slash. The token goes nowhere else. */
+  readonly auditUrl: string;
+  readonly token: string;
+}
+
+/**
+ * Verifies logs as they are served to anybody, and with `access` also the payloads of those that this service
+ * serves. What keeps payloads unchecked is a notice: they are not published, so no finding against the log.
+ */
 export async function verifyPublished(
   terminal: Terminal,
   logs: readonly PublishedLog[],
   trust: TrustFolder | undefined,
+  access: PayloadAccess | undefined,
 ): Promise<VerifyReport> {
   const findings = new Findings();
   const bar = progressBar(terminal);
   let before = 0;
   let unseen = 0;
+  const refused: string[] = [];
   for (const { url, log } of logs) {
     const chain = log.name.split('/').slice(-2).join('/');
     const trustedNote = trust?.notes.get(noteName(chain));
     if (trustedNote === undefined) unseen += 1;
     const done = before;
-    before += await verifyLog({ chain, log, reader: httpLogReader(url), trustedNote }, findings, (progress) =>
+    const payloads = payloadsOf(url, chain, access, () => refused.push(chain));
+    const target = { chain, log, reader: httpLogReader(url), trustedNote, payloads };
+    before += await verifyLog(target, findings, (progress) =>
       bar.show({ ...progress, entries: done + progress.entries, total: done + progress.total }),
     );
   }
   bar.end();
   const list = findings.list();
+  const notices: string[] = [];
+  if (unseen > 0)
+    notices.push(
+      `${unseen} of ${logs.length} logs had no checkpoint seen before: what was rewritten before today would not show`,
+    );
+  if (refused.length > 0)
+    notices.push(
+      `payloads were not checked: audit gives them to compliance only, not to the bearer of this token`,
+    );
   return {
     verdict: verdictOf(list, logs.length > 0),
     entries: before,
     findings: list,
-    ...(unseen === 0
-      ? {}
-      : {
-          notices: [
-            `${unseen} of ${logs.length} logs had no checkpoint seen before: what was rewritten before today would not show`,
-          ],
-        }),
+    ...(notices.length === 0 ? {} : { notices }),
+  };
+}
+
+/** Only for a log of this very service: a token is never sent where a URL on the command line says. */
+function payloadsOf(
+  url: string,
+  chain: string,
+  access: PayloadAccess | undefined,
+  onRefused: () => void,
+): PayloadReader | undefined {
+  if (access === undefined || url.replace(/\/$/, '') !== `${access.auditUrl}/logs/${chain}`) return undefined;
+  const reader = httpPayloadReader(access.auditUrl, chain, access.token);
+  return {
+    read: async (seq, limit) => {
+      const page = await reader.read(seq, limit);
+      if (page === 'refused') onRefused();
+      return page;
+    },
   };
 }
 
