@@ -47,7 +47,11 @@ export async function startOwnStack(options: OwnStackOptions = {}): Promise<OwnS
   for (const [name, value] of Object.entries(process.env))
     if (value !== undefined && !foreign.test(name)) environment[name] = value;
   if (options.home === undefined) {
-    for (const name of PORTS) environment[`COUNTERSIGN_${name}_PORT`] = String(await freePort());
+    // The system may name a port again that it has named before, as long as nobody listens there.
+    const ports = new Set<number>();
+    while (ports.size < PORTS.length) ports.add(await freePort());
+    for (const [index, port] of [...ports].entries())
+      environment[`COUNTERSIGN_${PORTS[index]}_PORT`] = String(port);
   }
   Object.assign(environment, { COUNTERSIGN_HOME: home }, options.environment);
   const child = spawn(process.execPath, [program('deploy', 'local', 'start.js')], {
