@@ -26,9 +26,16 @@ export async function openPool(
   return pool;
 }
 
-/** The URL with application_name set, so that pg_stat_activity says who is there. */
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * The URL with application_name set, so that pg_stat_activity says who is there. On this machine itself a
+ * URL that asks for no TLS means none, whatever PGSSLMODE says of the servers psql is used with.
+ */
 export function withApplicationName(url: string, name: string): string {
   const parsed = new URL(url);
   parsed.searchParams.set('application_name', name);
+  if (LOOPBACK.has(parsed.hostname) && !parsed.searchParams.has('sslmode'))
+    parsed.searchParams.set('sslmode', 'disable');
   return parsed.toString();
 }

@@ -92,9 +92,15 @@ export class Estimator {
   }
 }
 
+// As the planner counts: rows to a page as last analysed, times the pages of now.
 const ROWS_QUERY = `/* countersign: table sizes */
 SELECT pg_catalog.max(s.rows) FROM (
-  SELECT (SELECT pg_catalog.sum(GREATEST(x.reltuples, pg_catalog.pg_stat_get_live_tuples(x.oid)::pg_catalog.float4))::pg_catalog.int8
+  SELECT (SELECT pg_catalog.sum(CASE WHEN x.relpages OPERATOR(pg_catalog.>) 0
+            THEN x.reltuples::pg_catalog.float8
+                 OPERATOR(pg_catalog.*) (pg_catalog.pg_relation_size(x.oid)
+                   OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8)::pg_catalog.float8
+                 OPERATOR(pg_catalog./) x.relpages::pg_catalog.float8
+            ELSE pg_catalog.pg_stat_get_live_tuples(x.oid)::pg_catalog.float8 END)::pg_catalog.int8
             FROM pg_catalog.pg_class x
            WHERE x.reltuples OPERATOR(pg_catalog.>=) 0 AND (x.oid OPERATOR(pg_catalog.=) c.oid
               OR x.oid OPERATOR(pg_catalog.=) ANY (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t WHERE t.isleaf))) AS rows
