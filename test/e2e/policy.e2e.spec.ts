@@ -74,10 +74,10 @@ describe('a policy file that changes under a running stack', () => {
   }, 240_000);
 
   it('that is broken, or older, changes nothing and says why', async () => {
-    await writeFile(path.join(folder, 'policy.yaml'), policyOf(2, '[]'));
+    await writeFile(path.join(folder, 'policy.yaml'), policyOf(1, '[]'));
     await eventually(async () => {
       const { stdout } = await stack.cli(['events', '--since', '1h']);
-      expect(stdout).toMatch(/"type":"policy\.rejected"[^\n]*version: 2 is not above 2/);
+      expect(stdout).toMatch(/"type":"policy\.rejected"[^\n]*version: 1 is below 2/);
     }, 60_000);
     expect(await codeOf('INSERT INTO notes VALUES (3)')).toBe('42501');
   }, 240_000);

@@ -1,6 +1,7 @@
 import { oneLine, table, withoutControls } from '../output/table.js';
 import { coloured, type Colour, type Terminal } from '../terminal.js';
 import { isApproved, type RequestDocument } from './request-document.js';
+import { signalRows } from './signal-rows.js';
 
 export function requestTable(terminal: Terminal, requests: readonly RequestDocument[]): string {
   if (requests.length === 0) return 'No requests.';
@@ -31,6 +32,7 @@ export function requestText(terminal: Terminal, request: RequestDocument): strin
     ['rule', request.rule],
     ['approvals', `${votesOf(request)} needed`],
     ['risk', request.risk === undefined ? undefined : `${request.risk.level} (${request.risk.score})`],
+    ...signalRows(request.signals),
     ['max rows', request.maxRows?.toString()],
     ['asked', request.createdAt],
     ['expires', request.expiresAt],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signalsSchema } from '#libs/contracts/events/signals.js';
 
 /** What the command reads of a request; the API's other fields are passed on in `--json`. */
 export const requestSchema = z.looseObject({
@@ -15,6 +16,7 @@ export const requestSchema = z.looseObject({
   endReason: z.string().optional(),
   outcome: z.string().optional(),
   maxRows: z.number().optional(),
+  signals: signalsSchema.optional(),
   risk: z.looseObject({ score: z.number(), level: z.string() }).optional(),
   refusal: z
     .looseObject({
