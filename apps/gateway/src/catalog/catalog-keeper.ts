@@ -47,6 +47,8 @@ export class CatalogKeeper {
   private queued: Promise<void> | undefined;
   /** DDL was seen since the load that is under way, or done, began. */
   private stale = false;
+  /** How often it was told of changes. */
+  private changes = 0;
   private startedAt = -Infinity;
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -89,6 +91,7 @@ export class CatalogKeeper {
   changed(): void {
     if (this.stopped) return;
     this.stale = true;
+    this.changes += 1;
     void this.load();
   }
 
@@ -144,15 +147,15 @@ export class CatalogKeeper {
   private async run(): Promise<void> {
     clearTimeout(this.timer);
     this.startedAt = this.clock.monotonic();
-    const wasStale = this.stale;
-    this.stale = false;
+    const { changes } = this;
     try {
       const loaded = await this.read();
       // The same text keeps the same object: what was resolved by it stays resolved.
       if (loaded.version !== this.snapshot?.version) this.snapshot = loaded;
       this.problem = undefined;
+      // What changed while it was read is read by the next.
+      if (this.changes === changes) this.stale = false;
     } catch (error) {
-      this.stale ||= wasStale;
       this.problem = messageOf(error);
       this.connection?.close();
       this.connection = undefined;
