@@ -4,6 +4,7 @@ import { benchGateway } from './gateway.js';
 import { benchVerify } from './verify.js';
 import { benchLedger } from './ledger.js';
 import { benchPolicy } from './policy.js';
+import { benchSql } from './sql.js';
 
 const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
   'event-log': benchEventLog,
@@ -12,6 +13,7 @@ const benches: Readonly<Record<string, (options: { json: boolean; short: boolean
   verify: benchVerify,
   ledger: benchLedger,
   policy: benchPolicy,
+  sql: benchSql,
 };
 
 const argumentsGiven = process.argv.slice(2);
