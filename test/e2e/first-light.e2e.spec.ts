@@ -80,6 +80,10 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
       const vote = await stack.cli(['--as', nobody, 'requests', 'approve', requestId]);
       expect({ nobody, refused: vote.code !== 0 }).toEqual({ nobody, refused: true });
     }
+    await stack.cli(['--as', 'bob', 'requests', 'comment', requestId, 'looking at it']);
+    await eventually('alice is told what bob says', 15_000, () =>
+      Promise.resolve(alice.details.some((text) => text.includes('bob says: looking at it')) || undefined),
+    );
     const approval = await stack.cli(['--as', 'bob', 'requests', 'approve', requestId]);
     expect(approval.stderr).toBe('');
     expect(approval.code).toBe(0);

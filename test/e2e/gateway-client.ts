@@ -5,6 +5,8 @@ import type { LocalStack } from './local-stack.js';
 export interface GatewayClient extends pg.Client {
   /** Texts of the NOTICEs so far. */
   readonly notices: string[];
+  /** Their DETAILs. */
+  readonly details: string[];
 }
 
 /** An ordinary node-postgres connection through the gateway, TLS verified against the development CA. */
@@ -27,11 +29,15 @@ export async function connectAs(
     connectionTimeoutMillis: 10_000,
   });
   const notices: string[] = [];
-  client.on('notice', (notice) => notices.push(notice.message ?? ''));
+  const details: string[] = [];
+  client.on('notice', (notice) => {
+    notices.push(notice.message ?? '');
+    details.push(notice.detail ?? '');
+  });
   // A client whose gateway is killed gets an error event; the tests look at the rejected query instead.
   client.on('error', () => undefined);
   await client.connect();
-  return Object.assign(client, { notices });
+  return Object.assign(client, { notices, details });
 }
 
 /** The request id in the NOTICE that says the statement is held; waits up to 5 s for it. */

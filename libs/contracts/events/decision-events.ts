@@ -36,3 +36,19 @@ export const receiptIssued = defineEvent('receipt.issued', 1, 'decisions', {
   reason: z.string().max(2000).optional(),
   maxRows: z.int().min(0).optional(),
 });
+
+/**
+ * How far the review of a held statement has come, for the notices its client gets. Signed with the decision
+ * key; decides nothing. Counts are the state after what happened, so one that is missed loses no more than itself.
+ */
+export const holdProgressed = defineEvent('hold.progressed', 1, 'decisions', {
+  gatewayId: uuidSchema,
+  issuedAt: timeSchema,
+  /** Places of the quorum that are filled, and how many it has; of several, the one with the fewest missing. */
+  signed: z.int().min(0),
+  needed: z.int().min(1),
+  /** How often it was escalated. */
+  escalated: z.int().min(0),
+  /** What a reviewer wrote. */
+  comment: z.object({ by: z.string().min(1).max(128), text: z.string().min(1).max(4000) }).optional(),
+});

@@ -23,6 +23,7 @@ export const eventDefinitions = [
   review.reviewConcluded,
   decision.decisionIssued,
   decision.receiptIssued,
+  decision.holdProgressed,
   request.requestRequested,
   request.requestRiskAssessed,
   request.requestRouted,

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { heldRequestId, type GatewayClient } from '../../e2e/gateway-client.js';
+import { connectAs, heldRequestId, type GatewayClient } from '../../e2e/gateway-client.js';
 import { eventually } from '../../e2e/eventually.js';
 import { startLocalStack, type LocalStack } from '../../e2e/local-stack.js';
 
@@ -62,23 +62,8 @@ export class DriftWorld {
       GRANT ALL ON ${name} TO drift_other`);
   }
 
-  async connect(name: string, wait: 'hold' | 'retry'): Promise<GatewayClient> {
-    const { host, port, ca } = this.stack.ready.gateway.postgres;
-    const identity = this.stack.ready.identities.find((each) => each.name === name);
-    const client = new pg.Client({
-      host,
-      port,
-      database: 'shop',
-      user: name,
-      password: identity?.password ?? '',
-      ssl: { ca: await readFile(ca, 'utf8') },
-      ...(wait === 'retry' ? { options: '-c countersign.wait=retry' } : {}),
-    });
-    const notices: string[] = [];
-    client.on('notice', (notice) => notices.push(notice.message ?? ''));
-    client.on('error', () => undefined);
-    await client.connect();
-    return Object.assign(client, { notices });
+  connect(name: string, wait: 'hold' | 'retry'): Promise<GatewayClient> {
+    return connectAs(this.stack, name, wait === 'retry' ? { options: '-c countersign.wait=retry' } : {});
   }
 
   /** Sends a statement and says how it ended. */

@@ -1,4 +1,4 @@
-import { decisionIssued, receiptIssued } from '#libs/contracts/events/decision-events.js';
+import { decisionIssued, holdProgressed, receiptIssued } from '#libs/contracts/events/decision-events.js';
 import type { EventOf } from '#libs/contracts/events/registry.js';
 import { verifyEvent, type TrustedKeys } from '#libs/contracts/event-signature.js';
 
@@ -7,13 +7,16 @@ export type Decision = EventOf<'decision.issued'> & { readonly requestId: string
 /** The answer to one attempt of a statement whose client does not wait. */
 export type Receipt = EventOf<'receipt.issued'> & { readonly requestId: string };
 
+/** How far the review of a held statement has come: told to its client, and decides nothing. */
+export type Progress = EventOf<'hold.progressed'> & { readonly requestId: string };
+
 export type DecisionProblem = EventOf<'decision.rejected'>['reason'];
 
 /** How far another clock may be off, in milliseconds (DESIGN.md, Single use). */
 export const CLOCK_SKEW_MS = 30_000;
 
 export type DecisionReading =
-  | { readonly ok: true; readonly decision: Decision | Receipt }
+  | { readonly ok: true; readonly decision: Decision | Receipt | Progress }
   | {
       readonly ok: false;
       readonly reason: DecisionProblem;
@@ -32,8 +35,9 @@ export function readDecision(bytes: Buffer, trusted: TrustedKeys): DecisionReadi
   } catch {
     return { ok: false, reason: 'malformed', detail: 'not JSON' };
   }
-  const isReceipt = (json as { type?: unknown } | null)?.type === receiptIssued.type;
-  const parsed = (isReceipt ? receiptIssued : decisionIssued).schema.safeParse(json);
+  const type = (json as { type?: unknown } | null)?.type;
+  const definition = [receiptIssued, holdProgressed].find((each) => each.type === type) ?? decisionIssued;
+  const parsed = definition.schema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return {
@@ -46,7 +50,7 @@ export function readDecision(bytes: Buffer, trusted: TrustedKeys): DecisionReadi
   const { requestId } = parsed.data;
   if (requestId === undefined)
     return { ok: false, reason: 'malformed', detail: 'it names no request', id: parsed.data.id };
-  return { ok: true, decision: { ...parsed.data, requestId } as Decision | Receipt };
+  return { ok: true, decision: { ...parsed.data, requestId } as Decision | Receipt | Progress };
 }
 
 /** Whether a decision may be acted on now. `undefined` is yes. */

@@ -9,6 +9,7 @@ import {
   readDecision,
   type Decision,
   type DecisionProblem,
+  type Progress,
   type Receipt,
 } from './decision-check.js';
 import type { HeldRequests } from './held-requests.js';
@@ -62,8 +63,21 @@ export class DecisionInbox {
       return;
     }
     const { decision } = reading;
-    if (decision.type === 'receipt.issued') this.receipt(decision, ours);
-    else this.decision(decision, ours);
+    switch (decision.type) {
+      case 'receipt.issued':
+        return this.receipt(decision, ours);
+      case 'hold.progressed':
+        return this.progress(decision);
+      case 'decision.issued':
+        this.decision(decision, ours);
+    }
+  }
+
+  /** Releases nothing, so nothing is rejected: what is not for a statement held here now is of no use. */
+  private progress(progress: Progress): void {
+    const { gatewayId, tenant, held } = this.options;
+    if (progress.gatewayId === gatewayId && progress.tenant === tenant)
+      held.find(progress.requestId)?.progressed(progress);
   }
 
   private decision(decision: Decision, ours: boolean): void {

@@ -1,4 +1,4 @@
-import type { Decision, Receipt } from './decision-check.js';
+import type { Decision, Progress, Receipt } from './decision-check.js';
 
 /** A statement that is held and can be decided on. */
 export interface Held {
@@ -7,6 +7,8 @@ export interface Held {
   readonly digest: string;
   /** Acts on a decision that passed every check; false when it is past deciding. */
   decide(decision: Decision): boolean;
+  /** Tells the client how far the review has come. */
+  progressed(progress: Progress): void;
 }
 
 /** A statement whose client does not wait, while it asks whether it may run. */

@@ -3,7 +3,7 @@ import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Refusal } from '../postgres/refusal.js';
 import { startRun } from '../postgres/run.js';
 import type { DraftEvent } from '../spool/spool.js';
-import type { Decision, Receipt } from './decision-check.js';
+import type { Decision, Progress, Receipt } from './decision-check.js';
 import { grantOfDecision, grantOfReceipt, type Grant } from './grant.js';
 import type { Attempt, Held } from './held-requests.js';
 import { HoldRecord } from './hold-record.js';
@@ -39,6 +39,7 @@ export class HeldStatement implements Held, Attempt {
   private noticed = false;
   private wait: 'hold' | 'retry' | undefined;
   private signals: Signals | undefined;
+  private progress: Progress | undefined;
   digest = '';
 
   constructor(
@@ -97,6 +98,14 @@ export class HeldStatement implements Held, Attempt {
       );
     } else this.granted(grantOfDecision(decision));
     return true;
+  }
+
+  progressed(progress: Progress): void {
+    if (this.stage !== 'waiting') return;
+    // Times of one clock; an older one was sent again.
+    if (this.progress !== undefined && progress.issuedAt < this.progress.issuedAt) return;
+    this.progress = progress;
+    this.notice(progress.comment);
   }
 
   answer(receipt: Receipt): boolean {
@@ -262,14 +271,16 @@ export class HeldStatement implements Held, Attempt {
     this.every(this.context.limits.noticeEveryMs, () => this.notice());
   }
 
-  private notice(): void {
-    const left = this.expiresMs - this.record.age();
-    const { message, detail, hint } = holdText.notice(
-      this.requestId,
-      this.request.considered.verdict,
-      left,
-      this.signals,
-    );
+  private notice(comment?: Progress['comment']): void {
+    const { verdict } = this.request.considered;
+    const leftMs = this.expiresMs - this.record.age();
+    const { signals, progress } = this;
+    const { message, detail, hint } = holdText.notice(this.requestId, verdict, {
+      leftMs,
+      signals,
+      progress,
+      comment,
+    });
     this.context.notice(message, detail, hint);
   }
 

@@ -2,6 +2,7 @@ import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Verdict } from '#libs/policy/policy.js';
 import type { Refusal } from '../postgres/refusal.js';
 import { signalsText } from '../signals/signals-text.js';
+import type { Progress } from './decision-check.js';
 import type { Grant } from './grant.js';
 import type { HoldEnd } from './hold-request.js';
 
@@ -13,15 +14,34 @@ const lasting = (ms: number): string => {
   return seconds >= 120 ? `${Math.round(seconds / 60)} minutes` : `${seconds} seconds`;
 };
 
+/** What people wrote, without what a terminal or the protocol would act on. */
+const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+
+const signed = ({ signed, needed, escalated }: Progress): string =>
+  `${signed} of ${needed} ${needed === 1 ? 'signature' : 'signatures'}${escalated === 0 ? '' : ', escalated'}`;
+
 export function notice(
   requestId: string,
   verdict: Verdict,
-  leftMs: number,
-  signals?: Signals,
+  state: {
+    readonly leftMs: number;
+    readonly signals: Signals | undefined;
+    /** The last that was heard of the review. */
+    readonly progress: Progress | undefined;
+    /** Only in the notice that is given because of it. */
+    readonly comment: Progress['comment'];
+  },
 ): { message: string; detail: string; hint: string } {
+  const { leftMs, signals, progress, comment } = state;
+  const so = progress === undefined ? '' : ` (${signed(progress)})`;
+  const facts = [
+    ...(comment === undefined ? [] : [`${plain(comment.by)} says: ${plain(comment.text)}`]),
+    `Rule ${verdict.rule}: ${verdict.reason.replace(/\.$/, '')}. The hold ends in ${lasting(leftMs)}.`,
+    ...(signals === undefined ? [] : [signalsText(signals)]),
+  ];
   return {
-    message: `statement held: request ${requestId} waits for ${quorum(verdict)}`,
-    detail: `Rule ${verdict.rule}: ${verdict.reason.replace(/\.$/, '')}. The hold ends in ${lasting(leftMs)}.${signals === undefined ? '' : ` ${signalsText(signals)}`}`,
+    message: `statement held: request ${requestId} waits for ${quorum(verdict)}${so}`,
+    detail: facts.join(comment === undefined ? ' ' : '\n'),
     hint: `A reviewer decides with: countersign requests approve ${requestId}. Cancelling gives the request up.`,
   };
 }

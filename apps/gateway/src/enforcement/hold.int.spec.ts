@@ -13,7 +13,7 @@ afterAll(() => gateway.dispose());
 
 interface HeldQuery {
   readonly client: Client;
-  readonly notices: { message?: string | undefined }[];
+  readonly notices: { message?: string | undefined; detail?: string | undefined }[];
   readonly result: Promise<{ command?: string; error?: { code?: string; message: string; detail?: string } }>;
   readonly asked: EventOf<'review.asked'>;
   readonly requestId: string;
@@ -23,7 +23,7 @@ interface HeldQuery {
 /** Sends a statement that the built-in policy holds, and waits until it is asked for. */
 async function hold(text: string, values?: unknown[], client?: Client): Promise<HeldQuery> {
   const session = client ?? (await gateway.connect());
-  const notices: { message?: string | undefined }[] = [];
+  const notices: { message?: string | undefined; detail?: string | undefined }[] = [];
   session.on('notice', (notice) => notices.push(notice));
   const result = session.query(text, values as never).then(
     ({ command }) => ({ command }),
@@ -74,6 +74,35 @@ describe('a statement that needs approval', () => {
       'review.concluded',
       (event) => event.requestId === held.requestId && event.outcome === 'completed',
     );
+  });
+
+  it('tells its client how far the review is and what reviewers say, and believes only the signature', async () => {
+    const held = await hold('ALTER TABLE customers ADD COLUMN waited text');
+    const { requestId, digest } = held;
+    await gateway.progress({ requestId, signed: 2, needed: 2 }, newKey().key);
+    await gateway.progress({ requestId, signed: 2, needed: 2, gatewayId: newId() });
+    await gateway.progress({ requestId: newId(), signed: 2, needed: 2 });
+    await gateway.progress({ requestId, signed: 1, needed: 2, escalated: 1 });
+    await gateway.progress({
+      requestId,
+      signed: 1,
+      needed: 2,
+      issuedAt: new Date(Date.now() + 1_000).toISOString(),
+      comment: { by: 'bob', text: 'why \u001b[2Jnow?\u0000' },
+    });
+    const said = (): string | undefined =>
+      held.notices.find(({ detail }) => /^bob says: why +\[2Jnow\?\n/.test(detail ?? ''))?.message;
+    await eventually(() => expect(said()).toContain(`held: request ${requestId}`));
+    const messages = held.notices.map(({ message }) => message ?? '');
+    expect(messages.filter((message) => message.includes('(1 of 2 signatures, escalated)'))).toHaveLength(1);
+    expect(messages.filter((message) => message.includes('2 of 2'))).toEqual([]);
+    await gateway.event(
+      'decision.rejected',
+      (event) => event.requestId === requestId && event.reason === 'forged',
+    );
+    expect(await columns()).not.toContain('waited');
+    await gateway.decide({ requestId, digest, verdict: 'refused' });
+    expect((await held.result).error?.code).toBe('42501');
   });
 
   it('binds the extended protocol too: text, parameters and formats', async () => {

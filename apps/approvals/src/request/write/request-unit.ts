@@ -8,6 +8,7 @@ import type { EventDraft } from '../../event-store/event-draft.js';
 import { loadStream, type StoredEvent } from '../../event-store/load-stream.js';
 import { noteChanges } from '../../notify/note-changes.js';
 import { decisionDraft } from '../../signing/decision-draft.js';
+import { progressDraft } from '../../signing/progress-draft.js';
 import { decide } from '../domain/decide.js';
 import type { Decided } from '../domain/decided.js';
 import type { RequestCommand } from '../domain/request-command.js';
@@ -71,8 +72,11 @@ export class RequestUnit {
     const loaded = await this.load(requestId);
     const now = this.dependencies.clock.now();
     const decided = decide(command, loaded.state, now);
-    for (const [index, event] of decided.events.entries())
-      this.queue(requestId, loaded, event, cause, now, cause.eventIds?.[index]);
+    const opens = loaded.state === undefined;
+    const ids = decided.events.map((event, index) =>
+      this.queue(requestId, loaded, event, cause, now, cause.eventIds?.[index]),
+    );
+    if (!opens) this.queueProgress(requestId, loaded, decided.events, ids, now);
     return decided;
   }
 
@@ -122,7 +126,7 @@ export class RequestUnit {
     cause: Cause,
     now: number,
     id = this.dependencies.newId(),
-  ): void {
+  ): string {
     const { type, ...fields } = event;
     loaded.version += 1;
     loaded.changed = true;
@@ -140,10 +144,28 @@ export class RequestUnit {
       fields,
       place: { stream: requestId, version: loaded.version },
     });
-    if (before === undefined) return;
+    if (before === undefined) return id;
     const { newId } = this.dependencies;
     const context = { requestId, sessionId: loaded.sessionId, causationId: id, newId, now };
     const decision = decisionDraft(event, before, context);
     if (decision !== undefined) this.drafts.push(decision);
+    return id;
+  }
+
+  /** What the client that waits is told of a command that did not decide the request. */
+  private queueProgress(
+    requestId: string,
+    { state, sessionId }: Loaded,
+    events: readonly RequestEvent[],
+    ids: readonly string[],
+    now: number,
+  ): void {
+    if (state === undefined) return;
+    const { newId } = this.dependencies;
+    for (const [index, event] of events.entries()) {
+      const context = { requestId, sessionId, causationId: ids[index] as string, newId, now };
+      const progress = progressDraft(event, state, context);
+      if (progress !== undefined) this.drafts.push(progress);
+    }
   }
 }

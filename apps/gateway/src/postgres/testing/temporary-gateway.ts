@@ -247,6 +247,28 @@ export class TemporaryGateway {
     return bytes;
   }
 
+  /** Appends how far the review of a held statement has come, signed by approvals' key unless told otherwise. */
+  async progress(
+    progress: { requestId: string; signed: number; needed: number } & Readonly<Record<string, unknown>>,
+    key: SigningKey = this.decisionKey,
+  ): Promise<void> {
+    const time = new Date().toISOString();
+    const event = {
+      id: newId(),
+      type: 'hold.progressed',
+      schemaVersion: 1,
+      time,
+      tenant: 'default',
+      producer: newId(),
+      producerSeq: 0,
+      gatewayId: this.gateway.gatewayId,
+      issuedAt: time,
+      escalated: 0,
+      ...progress,
+    };
+    await this.append(signEvent(event, key));
+  }
+
   /** Appends the signed answer to an attempt of a client that does not wait. */
   async answer(
     receipt: {
