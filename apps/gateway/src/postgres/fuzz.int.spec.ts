@@ -85,6 +85,9 @@ const frame = fc.oneof(
 /** More in the long form: COUNTERSIGN_FUZZ_RUNS=20000; a failure prints its seed and the least messages. */
 const RUNS = Number(process.env['COUNTERSIGN_FUZZ_RUNS'] ?? 340);
 
+/** Ends the long form after so long, with as many runs as there were. */
+const SECONDS = Number(process.env['COUNTERSIGN_FUZZ_SECONDS'] ?? 36_000);
+
 /** Intents with no outcome or more than one. */
 function unfinished(): string[] {
   const outcomes = new Map(gateway.of('statement.intent-recorded').map((event) => [event.id, 0]));
@@ -127,6 +130,8 @@ describe('random messages', () => {
         ),
         {
           numRuns: RUNS,
+          interruptAfterTimeLimit: SECONDS * 1000,
+          markInterruptAsFailure: false,
           // Once under load: the target took an Execute for a part of the COPY, and Terminate with it.
           examples: [
             [
@@ -144,6 +149,7 @@ describe('random messages', () => {
           ],
         },
       );
+      if (RUNS > 340) process.stdout.write(`${frames} random frames\n`);
       expect(frames).toBeGreaterThan(1_000);
       await other.end();
       const direct = await gateway.direct();
