@@ -118,7 +118,7 @@ describe.each(eventLogsUnderTest())('First light over the $kind event log', ({ e
     }
     const decided = ['request.vote-cast', 'request.granted', 'decision.issued', 'review.released'];
     expect(types.filter((type) => decided.includes(type))).toEqual(decided);
-  });
+  }, 90_000);
 
   it('gives an ordinary error with reviewer and reason when bob denies, and the session lives on', async () => {
     const alice = await connectAs(stack, 'alice');

@@ -21,8 +21,8 @@ rules:
   - { id: no-drop, when: "statement.kind == 'DROP TABLE'", effect: deny }
 `,
   });
-});
-afterAll(() => gateway.dispose());
+}, 120_000);
+afterAll(() => gateway?.dispose());
 
 const name = fc.constantFrom('', 'a', 'b');
 const text = fc.constantFrom(
