@@ -12,7 +12,7 @@ export type Fault =
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'reset' }
   | { readonly kind: 'answer-lost' }
-  | { readonly kind: 'late'; readonly ms: number }
+  | { readonly kind: 'late'; readonly ms: number; readonly after?: Promise<void> }
   | { readonly kind: 'error'; readonly error: string };
 
 export interface Delivered {
@@ -328,7 +328,7 @@ export class SlackEmulator {
       });
     if (fault?.kind === 'late') {
       request.socket.destroy();
-      setTimeout(carryOut, fault.ms);
+      void (fault.after ?? Promise.resolve()).then(() => setTimeout(carryOut, fault.ms));
       return;
     }
     const result = carryOut();

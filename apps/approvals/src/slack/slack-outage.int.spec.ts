@@ -72,9 +72,16 @@ describe('messages in Slack', () => {
   it(
     'leave no second copy with buttons although a posting takes effect long after it was given up',
     async () => {
-      let late = 0;
-      scenario.emulator.fault = (method, args) =>
-        posts(method, args) && late++ === 0 ? { kind: 'late', ms: 4_000 } : undefined;
+      let postings = 0;
+      let postedAgain = (): void => undefined;
+      const after = new Promise<void>((resolve) => (postedAgain = resolve));
+      scenario.emulator.fault = (method, args) => {
+        if (!posts(method, args)) return undefined;
+        postings += 1;
+        if (postings === 1) return { kind: 'late', ms: 1_000, after };
+        postedAgain();
+        return undefined;
+      };
       const { requestId } = await scenario.held();
       await eventually(() => expect(scenario.copies(requestId)).toHaveLength(2), LONG);
       await scenario.service.vote('bob', requestId, 'deny');
