@@ -7,6 +7,7 @@ import type { KafkaSasl, KafkaTls } from '../kafka-security-settings.js';
 import type { KafkaSettings } from '../settings.js';
 import { kafkaLogCreator } from './kafka-logger.js';
 import { oauthTokens } from './oauth-token.js';
+import { socketFactory } from './socket-factory.js';
 
 export const KAFKA_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 } as const;
 
@@ -23,6 +24,7 @@ export const kafkaClient = (settings: KafkaSettings, clientId: string, logger: L
     retry: KAFKA_RETRY,
     logLevel: kafkajs.logLevel.INFO,
     logCreator: kafkaLogCreator(logger),
+    socketFactory,
   });
 
 /** The broker's certificate and its name are always verified. */
