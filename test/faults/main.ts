@@ -1,7 +1,9 @@
 import { EVENT_LOG_FAULTS } from './event-log/long-form.js';
+import type { FaultSuite } from './fault-suite.js';
+import { SLACK_FAULTS } from './slack-long-form.js';
 
-/** `npm run faults -- event-log [part …]`: the long forms of the fault suites. Exit status 0 only when all held. */
-const suites: Readonly<Record<string, typeof EVENT_LOG_FAULTS>> = { 'event-log': EVENT_LOG_FAULTS };
+/** `npm run faults -- <suite> [part …]`: the long forms of the fault suites. Exit status 0 only when all held. */
+const suites: Readonly<Record<string, FaultSuite>> = { 'event-log': EVENT_LOG_FAULTS, slack: SLACK_FAULTS };
 
 const [name = '', ...parts] = process.argv.slice(2);
 const suite = suites[name];

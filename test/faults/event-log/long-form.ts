@@ -5,18 +5,17 @@ import { kafkaHome } from '#libs/embedded-kafka/kafka-home.js';
 import { migrate } from '#libs/postgres/migrate.js';
 import { temporaryKafka } from '#libs/testing/temporary-kafka.js';
 import { temporaryPostgres } from '#libs/testing/temporary-postgres.js';
+import type { FaultSuite } from '../fault-suite.js';
 import { chaos, type ChaosResult } from './chaos.js';
 import { cutConnections } from './cut-connections.js';
 import { killBroker } from './kill-broker.js';
 import { proxiedKafka } from './proxied-kafka.js';
 import type { Tally } from './tally.js';
 
-type Report = (what: string, result: object, holds: boolean) => void;
-
 const clean = ({ lost, doubled, outOfOrder }: Tally): boolean => lost + doubled + outOfOrder === 0;
 
-/** The parts of the long form, by name; each says whether what it must show held. */
-export const EVENT_LOG_FAULTS: Readonly<Record<string, (report: Report) => Promise<void>>> = {
+/** The event log's suite. */
+export const EVENT_LOG_FAULTS: FaultSuite = {
   cuts: async (report) => {
     const kafka = await proxiedKafka();
     try {
