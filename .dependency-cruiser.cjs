@@ -1,7 +1,7 @@
 // The import walls: kernel <- pure libs <- adapter libs <- apps. `npm run lint` holds them.
 const pure = '^libs/(contracts|sql|policy|masking|pg-wire|tlog)/';
 const adapters =
-  '^libs/(event-log|postgres|identity|observability|http|testing|embedded-postgres|embedded-kafka|ledger)/';
+  '^libs/(event-log|postgres|identity|observability|http|mail|testing|embedded-postgres|embedded-kafka|ledger)/';
 
 module.exports = {
   forbidden: [
@@ -42,6 +42,12 @@ module.exports = {
       severity: 'error',
       from: { pathNot: '^(libs/event-log|deploy/kafka|test)/' },
       to: { path: 'node_modules/kafkajs' },
+    },
+    {
+      name: 'mail-stays-in-mail',
+      severity: 'error',
+      from: { pathNot: '^libs/(mail|testing)/' },
+      to: { path: 'node_modules/nodemailer/' },
     },
     {
       name: 'postgres-stays-in-postgres',

@@ -56,3 +56,19 @@ export function parseDuration(text: string): number | undefined {
   const unit = match?.[2] === undefined ? undefined : UNIT_MS[match[2]];
   return match === null || unit === undefined ? undefined : Number(match[1]) * unit;
 }
+
+/**
+ * What each group has, of a text such as `dba=C0DBA,security=C0SEC`. The last = of an entry separates, so a group's
+ * name may have one. undefined where an entry is no such pair, its value is not `valid` or a group stands twice.
+ */
+export function readPairs(text: string, valid: (value: string) => boolean): Map<string, string> | undefined {
+  const pairs = new Map<string, string>();
+  for (const entry of text.split(',').map((each) => each.trim())) {
+    if (entry === '') continue;
+    const equals = entry.lastIndexOf('=');
+    const [group, value] = [entry.slice(0, equals).trim(), entry.slice(equals + 1).trim()];
+    if (equals < 1 || group === '' || !valid(value) || pairs.has(group)) return undefined;
+    pairs.set(group, value);
+  }
+  return pairs;
+}

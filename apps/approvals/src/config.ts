@@ -5,6 +5,7 @@ import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js'
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { fileSetting } from '#libs/kernel/file-setting.js';
+import { readMailSettings, type MailSettings } from '#libs/mail/mail-settings.js';
 import { readWebhookSettings, type WebhookSettings } from './notify/webhook-settings.js';
 import { readSlackSettings, type SlackSettings } from './slack/slack-settings.js';
 import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
@@ -60,6 +61,8 @@ export interface ApprovalsConfig {
   readonly slack?: SlackSettings | undefined;
   /** undefined: no webhook. */
   readonly webhook?: WebhookSettings | undefined;
+  /** undefined: no e-mail. */
+  readonly mail?: MailSettings | undefined;
 }
 
 /** Reads everything the service needs to start. Throws SettingError, one line that names the variable. */
@@ -94,6 +97,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     publicUrl: given.COUNTERSIGN_APPROVALS_PUBLIC_URL?.replace(/\/+$/, ''),
     slack,
     webhook: readWebhookSettings(environment, slack !== undefined),
+    mail: readMailSettings(environment, slack !== undefined),
   };
 }
 

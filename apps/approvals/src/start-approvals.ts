@@ -17,8 +17,9 @@ import { ApprovalsModule } from './approvals.module.js';
 import { naming, type ApprovalsConfig } from './config.js';
 import { createHttpServer } from './http-server.js';
 import { RequestsConsumer } from './ingest/requests-consumer.js';
-import { NoticeDispatcher } from './notify/notice-dispatcher.js';
-import type { ReviewerNotifier } from './notify/reviewer-notifier.js';
+import { configuredNotifiers } from './notify/configured-notifiers.js';
+import { registerNotificationMetrics } from './notify/notification-metrics.js';
+import { runNotifier } from './notify/run-notifier.js';
 import { OutboxDrainer } from './outbox/outbox-drainer.js';
 import { policyOfFile } from './policy/effective-policy.js';
 import { PolicyFileWatch } from './policy/policy-file-watch.js';
@@ -32,7 +33,6 @@ import { expireDueRequests } from './request/automation/when-time-runs-out-then-
 import { RequestChanges } from './request/read/request-changes.js';
 import { RequestExecutor } from './request/write/request-executor.js';
 import { ReviewPlanner } from './routing/review-planner.js';
-import { startWebhook } from './notify/start-webhook.js';
 import { registerSlackMetrics } from './slack/slack-metrics.js';
 import { createSlack, type Slack } from './slack/start-slack.js';
 import { CommandBus } from '@nestjs/cqrs';
@@ -57,8 +57,6 @@ export interface Surroundings {
   readonly logger: Logger;
   /** The event log cannot go on: the process has to end. */
   readonly onFatal: (error: Error) => void;
-  /** The ways of telling people; each is told of every change. Default: none. */
-  readonly notifiers?: readonly ReviewerNotifier[];
 }
 
 export interface Approvals {
@@ -85,22 +83,18 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   registerEventLogMetrics(registry, eventLog);
   const metrics = new ApprovalsMetrics(registry, pool);
   const drainer = new OutboxDrainer({ pool, databaseUrl: config.databaseUrl, eventLog, logger });
-  const notifiers = given.notifiers ?? [];
-  const dispatchers = notifiers.map((notifier) => new NoticeDispatcher(pool, notifier, logger));
   const automations = new Map<string, Repeated>();
   let slack: Slack | undefined;
   const committed = (events: readonly AnyEvent[]): void => {
     if (events.length === 0) return;
     drainer.poke();
-    for (const dispatcher of dispatchers) dispatcher.poke();
     if (events.some(({ type }) => TELLS.has(type))) automations.get('notify')?.wake();
     metrics.count(events);
     for (const { requestId } of events) if (requestId !== undefined) changes.changed(requestId);
     slack?.committed(events);
   };
   const { tenant, signingKey, gatewayKeys } = config;
-  const names = notifiers.map(({ name }) => name);
-  const unit = { tenant, clock, newId, signingKey, notifiers: names };
+  const unit = { tenant, clock, newId, signingKey };
   const executor = new RequestExecutor(pool, unit, committed);
   const shelf = new PolicyShelf(pool, given.readPolicy);
   const planner = new ReviewPlanner(shelf, directory, clock, newId);
@@ -215,25 +209,15 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       await watch.look();
       return POLICY_LOOK_MS;
     });
-  for (const dispatcher of dispatchers) dispatcher.start();
   await naming('COUNTERSIGN_APPROVALS_PORT', () => server.listen({ host: config.host, port: config.port }));
   const url = await server.getUrl();
   listening = url;
   slack?.start();
-  if (config.webhook !== undefined) {
-    automations.set(
-      'webhook',
-      startWebhook({
-        settings: config.webhook,
-        pool,
-        clock,
-        newId,
-        logger,
-        fallbackAfterMs: config.slack?.fallbackAfterMs,
-        link: () => config.publicUrl ?? url,
-      }),
-    );
-  }
+  const fallbackAfterMs = config.slack?.fallbackAfterMs;
+  const notifiers = configuredNotifiers(config, { clock, directory, link: () => config.publicUrl ?? url });
+  if (notifiers.length > 0) registerNotificationMetrics(registry, pool);
+  for (const notifier of notifiers)
+    automations.set(notifier.channel, runNotifier({ notifier, pool, newId, logger, fallbackAfterMs }));
   logger.info({ address: url, keyId: signingKey.keyId, eventLog: eventLog.kind }, 'approvals is ready');
 
   return {
@@ -244,8 +228,8 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       goingDown.abort();
       await server.close();
       await Promise.all(
-        [subscription, ...automations.values(), ...dispatchers, ...(slack === undefined ? [] : [slack])].map(
-          (each) => each.stop(),
+        [subscription, ...automations.values(), ...(slack === undefined ? [] : [slack])].map((each) =>
+          each.stop(),
         ),
       );
       await drainer.stop();

@@ -1,20 +1,9 @@
 import { createHmac } from 'node:crypto';
+import type { NotifiedEvent } from './notifier.js';
 import type { RequestView } from '../request/read/request-view.js';
 
-/** What a notification is about: a request that waits, or how it ended. */
-export const webhookEvents = [
-  'request.waiting',
-  'request.granted',
-  'request.refused',
-  'request.expired',
-  'request.cancelled',
-  'request.revoked',
-  'request.consumed',
-] as const;
-export type WebhookEvent = (typeof webhookEvents)[number];
-
 /** A notification's JSON. No statement is in it: its hash, and where those who may can read it. */
-export const webhookBody = (event: WebhookEvent, id: string, view: RequestView, link: string): string =>
+export const webhookBody = (event: NotifiedEvent, id: string, view: RequestView, link: string): string =>
   JSON.stringify({
     version: 1,
     id,

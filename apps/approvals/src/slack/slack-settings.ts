@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
+import { durationSetting, readPairs, readSettings, SettingError } from '#libs/kernel/settings.js';
 
 const onOff = z.enum(['on', 'off'], 'must be on or off');
 const channelId = z
@@ -70,20 +70,10 @@ export function readSlackSettings(
   };
 }
 
-/** `dba=C0DBA,security=C0SEC`; the last = of an entry separates, so a group's name may have one. */
 function channelsOf(text: string): Map<string, string> {
-  const channels = new Map<string, string>();
-  for (const entry of text.split(',').map((each) => each.trim())) {
-    if (entry === '') continue;
-    const equals = entry.lastIndexOf('=');
-    const [group, channel] = [entry.slice(0, equals).trim(), entry.slice(equals + 1).trim()];
-    if (equals < 1 || group === '' || !channelId.safeParse(channel).success || channels.has(group))
-      throw new SettingError(
-        'SLACK_CHANNELS',
-        'must be group=channel pairs such as dba=C0123,security=C0456',
-      );
-    channels.set(group, channel);
-  }
+  const channels = readPairs(text, (value) => channelId.safeParse(value).success);
+  if (channels === undefined)
+    throw new SettingError('SLACK_CHANNELS', 'must be group=channel pairs such as dba=C0123,security=C0456');
   return channels;
 }
 

@@ -9,7 +9,6 @@ import { loadPolicy } from '#libs/policy/load-policy.js';
 import type { Policy } from '#libs/policy/policy.js';
 import { startTokenIssuer } from '#libs/testing/token-issuer.js';
 import type { ApprovalsConfig } from '../config.js';
-import type { ReviewerNotifier } from '../notify/reviewer-notifier.js';
 import { startApprovals, type Approvals } from '../start-approvals.js';
 import { newSigningKey, SampleGateway } from './sample-gateway.js';
 import { PEOPLE, person, type SamplePerson } from './sample-people.js';
@@ -70,11 +69,11 @@ export const policyOf = (text: string): Policy => loadPolicy({ text, file: 'test
 export interface TestOptions {
   readonly policy?: string;
   readonly clock?: Clock;
-  readonly notifiers?: readonly ReviewerNotifier[];
   readonly maxNotified?: number;
   readonly people?: readonly SamplePerson[];
   readonly slack?: ApprovalsConfig['slack'];
   readonly webhook?: ApprovalsConfig['webhook'];
+  readonly mail?: ApprovalsConfig['mail'];
 }
 
 export async function testApprovals(
@@ -106,6 +105,7 @@ export async function testApprovals(
     maxNotified: options.maxNotified ?? 50,
     slack: options.slack,
     webhook: options.webhook,
+    mail: options.mail,
   };
   const startAnother: TestApprovals['startAnother'] = ({
     policy = options.policy ?? POLICY,
@@ -118,7 +118,6 @@ export async function testApprovals(
       clock,
       newId,
       logger: silent,
-      notifiers: options.notifiers ?? [],
       onFatal: (error) => {
         throw error;
       },

@@ -1,9 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import { z } from 'zod';
+import { approvalsEnvironment, type Environment } from '../installation/approvals-environment.js';
 import { check, type CheckResult } from './check.js';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the bot must be allowed to do; docs/slack.md says what for. Either history scope may be the channel's. */
 const SCOPES = ['chat:write', 'files:write', 'users:read'];
@@ -22,7 +18,7 @@ export async function checkSlack(
   environment: Environment,
   now: () => number,
 ): Promise<CheckResult[]> {
-  const settings = await slackSettings(home, environment);
+  const settings = await approvalsEnvironment(home, environment, 'SLACK_BOT_TOKEN');
   const token = settings['SLACK_BOT_TOKEN'];
   if (token === undefined || token === '') return [{ name: 'slack', ok: true, detail: 'not configured' }];
   const slack = new Slack(settings['SLACK_API_URL'] ?? 'https://slack.com/api/', now);
@@ -66,20 +62,6 @@ export async function checkSlack(
   }
   return Promise.all(checks);
 }
-
-/** The environment's own settings, else those of the stack that runs on this home. */
-async function slackSettings(home: string, environment: Environment): Promise<Environment> {
-  if ((environment['SLACK_BOT_TOKEN'] ?? '') !== '') return environment;
-  try {
-    const stack = stackSchema.parse(JSON.parse(await readFile(path.join(home, 'stack.json'), 'utf8')));
-    return stack.environments.approvals;
-  } catch {
-    // No stack of ours runs here: then only the environment counts.
-    return environment;
-  }
-}
-
-const stackSchema = z.object({ environments: z.object({ approvals: z.record(z.string(), z.string()) }) });
 
 interface Answer {
   readonly [field: string]: unknown;

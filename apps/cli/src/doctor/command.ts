@@ -7,6 +7,7 @@ import { coloured, writeJson, writeLine, type Terminal } from '../terminal.js';
 import { checkDatabases } from './check-databases.js';
 import { checkEventLog } from './check-event-log.js';
 import { checkHome } from './check-home.js';
+import { checkMail } from './check-mail.js';
 import { checkServices } from './check-services.js';
 import { checkSlack } from './check-slack.js';
 
@@ -14,7 +15,7 @@ import { checkSlack } from './check-slack.js';
 export function addDoctor(program: Command, terminal: Terminal, options: () => GlobalOptions): void {
   program
     .command('doctor')
-    .description('targets, event log, clocks, keys, spool room, Slack')
+    .description('targets, event log, clocks, keys, spool room, Slack, e-mail')
     .action(async () => {
       const ready = await requireReadyFile(terminal.environment);
       const checks = (
@@ -24,6 +25,7 @@ export function addDoctor(program: Command, terminal: Terminal, options: () => G
           checkEventLog(ready),
           checkHome(homeFolder(terminal.environment), terminal.now),
           checkSlack(homeFolder(terminal.environment), terminal.environment, terminal.now),
+          checkMail(homeFolder(terminal.environment), terminal.environment),
         ])
       ).flat();
       const wrong = checks.filter(({ ok }) => !ok);

@@ -13,8 +13,6 @@ export interface FoundRequest {
   readonly outcome: string | undefined;
   /** Grows with every event of the request. */
   readonly version: number;
-  /** Grows with every event of the request and with its outcome. */
-  readonly revision: bigint;
   readonly ordinal: bigint;
 }
 
@@ -22,7 +20,6 @@ const rowSchema = z.object({
   view: z.string(),
   outcome: z.string().nullable(),
   version: z.number(),
-  revision: z.bigint(),
   ordinal: z.bigint(),
 });
 
@@ -30,7 +27,6 @@ const found = (row: z.output<typeof rowSchema>): FoundRequest => ({
   view: JSON.parse(row.view) as RequestView,
   outcome: row.outcome ?? undefined,
   version: row.version,
-  revision: row.revision,
   ordinal: row.ordinal,
 });
 
@@ -48,7 +44,7 @@ export async function findRequest(
   id: string,
 ): Promise<FoundRequest | undefined> {
   const row = await connection.maybeOne(sql.type(rowSchema)`
-    SELECT view, outcome, version, revision, ordinal FROM approvals.requests WHERE id = ${id}`);
+    SELECT view, outcome, version, ordinal FROM approvals.requests WHERE id = ${id}`);
   return row === null ? undefined : found(row);
 }
 
@@ -66,7 +62,7 @@ export async function listRequests(
   page: Page,
 ): Promise<FoundRequest[]> {
   const rows = await connection.any(sql.type(rowSchema)`
-    SELECT view, outcome, version, revision, ordinal FROM approvals.requests
+    SELECT view, outcome, version, ordinal FROM approvals.requests
     WHERE (${page.state ?? null}::text IS NULL OR state = ${page.state ?? null})
       AND (${page.before ?? null}::int8 IS NULL OR ordinal < ${page.before ?? null})
       AND (${viewer.seesAll} OR requester = ${viewer.name}

@@ -6,7 +6,6 @@ import type { DatabaseTransactionConnection } from '#libs/postgres/pool.js';
 import { appendEvents } from '../../event-store/append-events.js';
 import type { EventDraft } from '../../event-store/event-draft.js';
 import { loadStream, type StoredEvent } from '../../event-store/load-stream.js';
-import { noteChanges } from '../../notify/note-changes.js';
 import { decisionDraft } from '../../signing/decision-draft.js';
 import { progressDraft } from '../../signing/progress-draft.js';
 import { decide } from '../domain/decide.js';
@@ -22,8 +21,6 @@ export interface UnitDependencies {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly signingKey: SigningKey;
-  /** The ways of telling people that learn of every change (approvals.notices). */
-  readonly notifiers?: readonly string[];
 }
 
 /** Who and what led to a command. */
@@ -100,7 +97,6 @@ export class RequestUnit {
     }
     for (const loaded of this.streams.values()) if (loaded.changed) await saveRequest(this.tx, loaded.stored);
     for (const write of this.writes) await write();
-    await noteChanges(this.tx, this.dependencies.notifiers ?? [], [...this.streams.keys()]);
     return events;
   }
 

@@ -1,4 +1,5 @@
-import { escapeControl, hasHiddenCharacters, takeInert, visibleText } from './inert-text.js';
+import { hasHiddenCharacters, visibleText } from '../../request/read/visible-text.js';
+import { escapeControl, takeInert } from './inert-text.js';
 import { context, MAX_SECTION_TEXT, section, type Block } from './block.js';
 
 /** The most of a statement that stands in a message, after escaping. */
