@@ -84,7 +84,7 @@ export function serviceEnvironments(
       COUNTERSIGN_DIRECTORY: home.directory,
       ...pick(environment, (name) => name.startsWith('SLACK_')),
       ...given(
-        /^COUNTERSIGN_(APPROVALS_(?!PORT$).*|WEBHOOK_.*|MAIL_.*|DECISION_SIGNING_KEY|DIRECTORY|GATEWAY_KEYS|MAX_NOTIFIED)$/,
+        /^COUNTERSIGN_(APPROVALS_(?!PORT$).*|WEBHOOK_.*|MAIL_.*|DECISION_SIGNING_KEY|DIRECTORY|GATEWAY_KEYS|MAX_NOTIFIED|POLICY_BREAK_GLASS)$/,
       ),
     },
     audit: {

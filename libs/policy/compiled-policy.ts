@@ -24,6 +24,7 @@ export interface PolicyParts {
   readonly defaultReviewers: Reviewers;
   readonly timeZone: string;
   readonly change: Policy['change'];
+  readonly changeRules: Policy['changeRules'];
   readonly sourceHash: string;
 }
 
@@ -33,6 +34,7 @@ export class CompiledPolicy implements Policy {
   readonly hash: string;
   readonly masking = 'off';
   readonly change: Policy['change'];
+  readonly changeRules: Policy['changeRules'];
   readonly sourceHash: string;
   private readonly rules: readonly Rule[];
   private readonly byDefault: Ruling;
@@ -46,6 +48,7 @@ export class CompiledPolicy implements Policy {
     this.hash = sha256Hex(Buffer.from(parts.text, 'utf8'));
     this.name = { version: this.version, hash: this.hash };
     this.change = parts.change;
+    this.changeRules = parts.changeRules;
     this.sourceHash = parts.sourceHash;
     this.rules = parts.rules;
     this.clockFace = clockFaceOf(parts.timeZone);

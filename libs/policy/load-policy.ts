@@ -59,6 +59,7 @@ function compile(document: PolicyDocument, reviewers: string): Policy {
     defaultReviewers: fallback,
     timeZone: content.timeZone ?? 'UTC',
     change: content.change,
+    changeRules: content.policyChanges,
     sourceHash: MADE_FROM.exec(document.text)?.[1] ?? sha256Hex(Buffer.from(document.text, 'utf8')),
   });
 }
@@ -87,7 +88,17 @@ function merge(own: PolicyDocument, reviewers: string): Policy {
     throw new PolicyError(own.file, line, `rule ${rule.id}: the id is taken by the built-in policy`);
   });
   const plain = own.yaml.toJS() as Record<string, unknown>;
-  for (const key of ['version', 'default', 'masking', 'reviewers', 'timeZone', 'change', 'routing', 'risk']) {
+  for (const key of [
+    'version',
+    'default',
+    'masking',
+    'reviewers',
+    'timeZone',
+    'change',
+    'routing',
+    'risk',
+    'policyChanges',
+  ]) {
     if (plain[key] !== undefined) merged.set(key, merged.createNode(plain[key]));
   }
   if (!isSeq(rules)) throw new PolicyError('builtin.yaml', 1, 'has no rules');

@@ -317,3 +317,27 @@ describe('text and hash', () => {
     }
   });
 });
+
+describe('who signs for the next policy', () => {
+  const guard = 'policyChanges: { reviewers: [{ anyOf: [dba, security], count: 2 }], proposers: [platform] }';
+
+  it('is read with the policy, also with the built-in rules, and a day is what they have', () => {
+    for (const head of [guard, `extends: builtin\n${guard}`])
+      expect(loadPolicy({ text: `version: 1\n${head}\n`, file: 'p.yaml' }).changeRules).toEqual({
+        reviewers: [{ group: 'dba', or: ['security'], count: 2 }],
+        expires: 86_400_000,
+        proposers: ['platform'],
+      });
+    expect(loadBuiltinPolicy().changeRules).toBeUndefined();
+  });
+
+  it.each([
+    ['policyChanges: {}', /policyChanges\.reviewers/],
+    ['policyChanges: { reviewers: [] }', /nobody could approve/],
+    ['policyChanges: { reviewers: [{ group: dba, count: 0 }] }', /at least 1/],
+    ['policyChanges: { reviewers: [{ group: dba, count: 1 }], expires: 1s }', /from 1m to 30d/],
+    ['policyChanges: { reviewers: [{ group: dba, count: 1 }], quorum: 1 }', /is not a key that exists/],
+  ])('%s is refused', (head, problem) => {
+    expect(() => loadPolicy({ text: `version: 1\n${head}\n`, file: 'p.yaml' })).toThrow(problem);
+  });
+});

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { effects } from '#libs/contracts/events/statement-events.js';
+import { changeRulesSource } from './change-rules.js';
 import { reviewersSource } from './reviewers-schema.js';
 import { riskSource } from './risk-document.js';
 import { routingSource } from './routing-document.js';
@@ -38,6 +39,8 @@ export const policySource = z.strictObject({
       reason: z.string().min(1).max(2_000),
     })
     .optional(),
+  /** Who signs for the change that replaces this policy; absent: nobody has to. */
+  policyChanges: changeRulesSource.optional(),
   rules: z.array(ruleSource).max(500).optional(),
 });
 

@@ -3,6 +3,7 @@ import type { Reviewers } from '#libs/contracts/events/request-events.js';
 import type { Target } from '#libs/contracts/events/target.js';
 import type { Identity } from '#libs/contracts/identity.js';
 import type { MessageAnalysis } from '#libs/sql/analysis.js';
+import type { ChangeRules } from './change-rules.js';
 import type { Redaction, RuleEffect } from './rule-schema.js';
 
 /** What a policy judges: one message (all its statements) of one identity at one target. */
@@ -76,6 +77,8 @@ export interface Policy extends PolicyName {
   readonly sourceHash: string;
   /** What its author says of this version. */
   readonly change?: { readonly author: string; readonly reason: string } | undefined;
+  /** Who must sign before another policy takes the place of this one; undefined: nobody. */
+  readonly changeRules?: ChangeRules | undefined;
   /** The strictest effect over all statements and all rules that match. A rule that cannot be evaluated counts as deny. */
   judge(input: PolicyInput): Verdict;
   /** The verdict, and which rules matched each statement. Not cached: for people who ask why. */

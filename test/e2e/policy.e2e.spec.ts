@@ -115,3 +115,68 @@ describe('a policy file that changes under a running stack', () => {
     }, 60_000);
   }, 240_000);
 });
+
+describe('a policy whose changes are signed', () => {
+  const guarded = (version: number, author: string, rules: string): string =>
+    policyOf(
+      version,
+      rules,
+      `change: { author: ${author}, reason: TICKET-${version} }\npolicyChanges: { reviewers: [{ group: dba, count: 1 }] }\n`,
+    );
+
+  it('is replaced by what a colleague signs for on the command line, also when approvals is killed in between', async () => {
+    const file = path.join(folder, 'policy.yaml');
+    await writeFile(file, guarded(3, 'dana', NO_INSERT));
+    await eventually(async () => {
+      const { document } = await json('policy', 'explain', 'SELECT 1', '--as', 'alice');
+      expect(document).toMatchObject({ policy: { version: 3 } });
+    }, 60_000);
+
+    await writeFile(file, guarded(4, 'bob', '[]'));
+    const pending = async (): Promise<string> => {
+      const { document } = await json('policy', 'changes', 'list', '--state', 'pending', '--as', 'bob');
+      const [found] = document['changes'] as { id: string; version: number }[];
+      expect(found).toMatchObject({ version: 4, author: 'bob', needed: 1 });
+      return found?.id as string;
+    };
+    await eventually(async () => void (await pending()), 60_000);
+    const id = await pending();
+    const { stdout } = await stack.cli(['policy', 'changes', 'show', id, '--as', 'dana']);
+    expect(stdout).toMatch(/author +bob \(as the file says\)[^]*rules +-no-insert[^]*-version: 3/);
+
+    await stack.kill('approvals');
+    const approvals = await stack.startAgain('approvals');
+    expect(await pending()).toBe(id);
+    expect(await stack.cli(['policy', 'changes', 'approve', id, '--as', 'bob'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/Nobody signs a change of policy they made/),
+    });
+    expect(await codeOf('INSERT INTO notes VALUES (5)')).toBe('42501');
+    expect(await stack.cli(['policy', 'changes', 'approve', id, '--as', 'dana'])).toMatchObject({ code: 0 });
+    await stack.kill('approvals');
+    await approvals.exited;
+    const again = await stack.startAgain('approvals');
+    await eventually(
+      async () => expect(await codeOf('INSERT INTO notes VALUES (6)')).toBeUndefined(),
+      60_000,
+    );
+
+    await eventually(async () => {
+      const found = (await stack.cli(['events', '--request', id])).stdout;
+      const types = found
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as { type: string }).type);
+      expect(types.sort()).toEqual([
+        'policy-change.accepted',
+        'policy-change.proposed',
+        'policy-change.vote-cast',
+        'policy-change.vote-refused',
+        'policy.published',
+      ]);
+    }, 60_000);
+    const verified = await stack.cli(['ledger', 'verify', '--json']);
+    expect(JSON.parse(verified.stdout)).toMatchObject({ verdict: 'OK', findings: [] });
+    await again.stop();
+  }, 240_000);
+});

@@ -2,6 +2,7 @@ import type { AnyEvent } from '#libs/contracts/events/registry.js';
 import { Counter, Gauge, type Registry } from '#libs/observability/metrics.js';
 import type { DatabasePool } from '#libs/postgres/pool.js';
 import { countUnsent } from './outbox/outbox-queries.js';
+import { findPending } from './policy/change/supersede-pending.js';
 import { countPending, countUnrouted } from './request/read/request-queries.js';
 
 /** The figures of this service: what was decided here, and what waits. */
@@ -9,6 +10,7 @@ export class ApprovalsMetrics {
   private readonly requests: Counter<'event'>;
   private readonly votes: Counter<'decision'>;
   private readonly refusedVotes: Counter<'why'>;
+  private readonly policyChanges: Counter<'event'>;
   private readonly decisions: Counter<'verdict'>;
   private readonly rejected: Counter<'reason'>;
 
@@ -37,6 +39,20 @@ export class ApprovalsMetrics {
       async collect() {
         this.set(await countUnsent(pool));
       },
+    });
+    new Gauge({
+      name: 'countersign_approvals_pending_policy_changes',
+      help: 'Changes of policy that wait for signatures',
+      registers,
+      async collect() {
+        this.set((await findPending(pool)) === undefined ? 0 : 1);
+      },
+    });
+    this.policyChanges = new Counter({
+      name: 'countersign_approvals_policy_change_events_total',
+      help: 'What happened to changes of policy, by this process',
+      labelNames: ['event'],
+      registers,
     });
     this.requests = new Counter({
       name: 'countersign_approvals_request_events_total',
@@ -74,6 +90,7 @@ export class ApprovalsMetrics {
   count(events: readonly AnyEvent[]): void {
     for (const event of events) {
       if (event.type.startsWith('request.')) this.requests.inc({ event: event.type });
+      if (event.type.startsWith('policy-change.')) this.policyChanges.inc({ event: event.type });
       if (event.type === 'request.vote-cast') this.votes.inc({ decision: event.decision });
       if (event.type === 'request.vote-refused') this.refusedVotes.inc({ why: event.why });
       if (event.type === 'decision.issued') this.decisions.inc({ verdict: event.verdict });

@@ -11,6 +11,8 @@ import type { Health } from '#libs/observability/health.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { Registry } from '#libs/observability/metrics.js';
 import type { DatabasePool } from '#libs/postgres/pool.js';
+import { PolicyChangesController } from './policy/change/policy-changes.controller.js';
+import type { PolicyChanges } from './policy/change/policy-changes.js';
 import { PolicyController } from './policy/policy.controller.js';
 import type { PolicyShelf } from './policy/policy-shelf.js';
 import { ExplanationController } from './request/http/explanation.controller.js';
@@ -26,7 +28,17 @@ import { RevokeGrantHandler } from './request/write/revoke-grant/revoke-grant.ha
 import { SlackEventsController } from './slack/slack-events.controller.js';
 import { SlackLinksController } from './slack/slack-links.controller.js';
 import type { Slack } from './slack/start-slack.js';
-import { CHANGES, DIRECTORY, EXECUTOR, GOING_DOWN, NEW_ID, POOL, SHELF, SLACK } from './tokens.js';
+import {
+  CHANGES,
+  DIRECTORY,
+  EXECUTOR,
+  GOING_DOWN,
+  NEW_ID,
+  POLICY_CHANGES,
+  POOL,
+  SHELF,
+  SLACK,
+} from './tokens.js';
 
 /** What the HTTP side works with; made, and ended, by whoever starts the service. */
 export interface ApprovalsParts {
@@ -35,6 +47,7 @@ export interface ApprovalsParts {
   readonly directory: Directory;
   readonly changes: RequestChanges;
   readonly shelf: PolicyShelf;
+  readonly policyChanges: PolicyChanges;
   readonly verifier: TokenVerifier;
   readonly newId: () => string;
   readonly logger: Logger;
@@ -54,6 +67,7 @@ export class ApprovalsModule {
         OperationsController,
         OpenApiController,
         PolicyController,
+        PolicyChangesController,
         RequestsController,
         ExplanationController,
         WaitController,
@@ -68,6 +82,7 @@ export class ApprovalsModule {
         { provide: DIRECTORY, useValue: parts.directory },
         { provide: CHANGES, useValue: parts.changes },
         { provide: SHELF, useValue: parts.shelf },
+        { provide: POLICY_CHANGES, useValue: parts.policyChanges },
         { provide: TOKEN_VERIFIER, useValue: parts.verifier },
         { provide: NEW_ID, useValue: parts.newId },
         { provide: LOGGER, useValue: parts.logger },

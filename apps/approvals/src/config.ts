@@ -7,6 +7,7 @@ import { messageOf } from '#libs/kernel/coded-error.js';
 import { fileSetting } from '#libs/kernel/file-setting.js';
 import { readMailSettings, type MailSettings } from '#libs/mail/mail-settings.js';
 import { readWebhookSettings, type WebhookSettings } from './notify/webhook-settings.js';
+import type { BreakGlass } from './policy/change/break-glass.js';
 import { readSlackSettings, type SlackSettings } from './slack/slack-settings.js';
 import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
 
@@ -23,6 +24,12 @@ const schema = z.object({
   COUNTERSIGN_DECISION_SIGNING_KEY: z.string(),
   COUNTERSIGN_DIRECTORY: z.string(),
   COUNTERSIGN_POLICY: z.string().optional(),
+  COUNTERSIGN_POLICY_BREAK_GLASS: z
+    .string()
+    .regex(/^[0-9a-f]{64} .*\S/, 'must be the SHA-256 of the policy file, a space, and the reason')
+    .max(2_000)
+    .transform((text) => ({ sourceHash: text.slice(0, 64), reason: text.slice(65).trim() }))
+    .optional(),
   COUNTERSIGN_REVIEWERS: z.string().min(1).max(256).default('dba'),
   COUNTERSIGN_MAX_NOTIFIED: z
     .string()
@@ -52,6 +59,8 @@ export interface ApprovalsConfig {
   readonly directoryFile: string;
   /** The text of the policy file; undefined: the built-in policy. */
   readonly policy: { readonly file: string; readonly text: string } | undefined;
+  /** Puts exactly one text in force without the signatures its predecessor asks for. Default: none. */
+  readonly breakGlass?: BreakGlass | undefined;
   readonly reviewers: string;
   /** The most people that are told of one request one by one; where more may decide, only channels are told. */
   readonly maxNotified: number;
@@ -92,6 +101,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
             file: given.COUNTERSIGN_POLICY as string,
             text,
           })),
+    breakGlass: given.COUNTERSIGN_POLICY_BREAK_GLASS,
     reviewers: given.COUNTERSIGN_REVIEWERS,
     maxNotified: given.COUNTERSIGN_MAX_NOTIFIED,
     publicUrl: given.COUNTERSIGN_APPROVALS_PUBLIC_URL?.replace(/\/+$/, ''),

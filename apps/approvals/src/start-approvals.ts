@@ -22,6 +22,7 @@ import { registerNotificationMetrics } from './notify/notification-metrics.js';
 import { runNotifier } from './notify/run-notifier.js';
 import { OutboxDrainer } from './outbox/outbox-drainer.js';
 import { policyOfFile } from './policy/effective-policy.js';
+import { PolicyChanges } from './policy/change/policy-changes.js';
 import { PolicyFileWatch } from './policy/policy-file-watch.js';
 import { PolicyShelf, type PolicyReader } from './policy/policy-shelf.js';
 import { publishPolicy } from './policy/publish-policy.js';
@@ -99,14 +100,17 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   const shelf = new PolicyShelf(pool, given.readPolicy);
   const planner = new ReviewPlanner(shelf, directory, clock, newId);
 
-  const origin = { file: config.policy?.file, read: given.readPolicy };
-  const published = await publishPolicy(executor, given.policy, origin, newId);
-  if (published.kind === 'refused') {
+  const origin = { people: () => directory.everyone(), breakGlass: config.breakGlass, clock };
+  const published = await publishPolicy(
+    executor,
+    given.policy,
+    { ...origin, file: config.policy?.file, read: given.readPolicy },
+    newId,
+  );
+  if (published.kind === 'refused' && !published.guarded) {
     await pool.end();
     throw new SettingError('COUNTERSIGN_POLICY', published.problem);
   }
-  if (published.kind === 'published')
-    logger.info({ policyHash: given.policy.hash, policyVersion: given.policy.version }, 'policy published');
   const watch =
     config.policy === undefined
       ? undefined
@@ -116,9 +120,22 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
           executor,
           read: (text) => policyOfFile(text, config),
           readPublished: given.readPolicy,
+          origin,
           newId,
           logger,
         });
+  await watch?.started(published);
+  if (watch === undefined)
+    logger.info({ published, policyHash: given.policy.hash }, 'the built-in policy was looked at');
+  const policyChanges = new PolicyChanges({
+    pool,
+    executor,
+    directory,
+    clock,
+    newId,
+    read: (text) => policyOfFile(text, config),
+    readPublished: given.readPolicy,
+  });
 
   const consumer = new RequestsConsumer({
     pool,
@@ -171,6 +188,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
       directory,
       changes,
       shelf,
+      policyChanges,
       verifier: discoveringVerifier({ issuer: config.issuer, audience: 'countersign-api' }),
       newId,
       logger,
@@ -203,6 +221,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   });
   const limit = config.maxNotified;
   automate('notify', () => notifyReviewers({ pool, executor, directory, clock, logger, limit }));
+  automate('expire-policy-changes', () => policyChanges.expireDue());
   automate('trim-keys', () => trimClientKeys(pool));
   if (watch !== undefined)
     automate('policy', async () => {

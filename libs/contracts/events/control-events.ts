@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { sha256HexSchema } from '../envelope.js';
+import { sha256HexSchema, uuidSchema } from '../envelope.js';
 import { defineEvent } from './define-event.js';
 
 const ruleIds = z.array(z.string().max(64)).max(1_000);
@@ -30,6 +30,10 @@ export const policyPublished = defineEvent('policy.published', 1, 'control', {
   reason: z.string().max(2_000).optional(),
   /** Against the policy of previousHash. */
   diff: policyDiffSchema.optional(),
+  /** The change that was signed, or forced, before this was published; absent where nobody had to sign. */
+  changeId: uuidSchema.optional(),
+  /** Who signed for it. */
+  decidedBy: z.array(z.string().max(128)).max(400).optional(),
 });
 
 /** Approvals read a policy file that it does not publish; the one before stays in force. Signed. */

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import * as control from './control-events.js';
 import * as decision from './decision-events.js';
 import * as gatewayPolicy from './gateway-policy-events.js';
+import * as policyChange from './policy-change-events.js';
 import * as request from './request-events.js';
 import * as review from './review-events.js';
 import * as session from './session-events.js';
@@ -42,6 +43,14 @@ export const eventDefinitions = [
   request.reviewRejected,
   control.policyPublished,
   control.policyRejected,
+  policyChange.policyChangeProposed,
+  policyChange.policyChangeVoteCast,
+  policyChange.policyChangeVoteRefused,
+  policyChange.policyChangeAccepted,
+  policyChange.policyChangeRefused,
+  policyChange.policyChangeExpired,
+  policyChange.policyChangeSuperseded,
+  policyChange.policyChangeForced,
   gatewayPolicy.policyApplied,
   gatewayPolicy.policyIgnored,
 ] as const;

@@ -10,7 +10,7 @@ export interface Finding {
   /** An error: what the rule says never happens as it says. A warning: it may be meant. */
   readonly level: 'error' | 'warning';
   readonly code: 'never-true' | 'shadowed' | 'redundant' | 'nobody-can-approve' | 'no-reserve';
-  /** The rule's id; `default` for who signs where no rule matches. */
+  /** The rule's id; `default` for who signs where no rule matches, `policyChanges` for who signs the next policy. */
   readonly rule: string;
   readonly line: number;
   /** One line. */
@@ -44,6 +44,10 @@ export function lintPolicy(source: PolicySource, people: readonly Reviewer[] | u
   if (people !== undefined && own.content.default === 'review')
     findings.push(
       ...nobody('default', policy.rule('default')?.reviewers ?? [], people, own.lineOf(['default'])),
+    );
+  if (people !== undefined && policy.changeRules !== undefined)
+    findings.push(
+      ...nobody('policyChanges', policy.changeRules.reviewers, people, own.lineOf(['policyChanges'])),
     );
   return { policy, findings };
 }

@@ -134,6 +134,8 @@ describe('a rule nobody can approve', () => {
   it('is found in the default, and nowhere without a directory', () => {
     const head = 'default: review\nreviewers: [{ group: nobody, count: 1 }]';
     expect(codes(rule('r', 'true', 'allow'), head)).toEqual(['default nobody-can-approve']);
+    const guard = 'policyChanges: { reviewers: [{ group: nobody, count: 1 }] }';
+    expect(codes(rule('r', 'true', 'allow'), guard)).toEqual(['policyChanges nobody-can-approve']);
     const text = `version: 1\n${head}\n`;
     expect(lintPolicy({ text, file: 'p.yaml' }, undefined).findings).toEqual([]);
   });

@@ -8,7 +8,11 @@ import type { RequestEventType } from '../request/domain/request-event.js';
 export type StoredEvent = Extract<AnyEvent, { type: RequestEventType }>;
 
 /** The events of a request from its first, in order; empty when there is no such stream. */
-export async function loadStream(connection: CommonQueryMethods, stream: string): Promise<StoredEvent[]> {
+export const loadStream = async (connection: CommonQueryMethods, stream: string): Promise<StoredEvent[]> =>
+  (await loadEvents(connection, stream)) as StoredEvent[];
+
+/** The events of any stream from its first, in order. */
+export async function loadEvents(connection: CommonQueryMethods, stream: string): Promise<AnyEvent[]> {
   const rows = await connection.any(sql.type(z.object({ version: z.number(), bytes: z.instanceof(Buffer) }))`
     SELECT version, bytes FROM approvals.events WHERE stream = ${stream} ORDER BY version`);
   return rows.map(({ version, bytes }, index) => {
@@ -19,6 +23,6 @@ export async function loadStream(connection: CommonQueryMethods, stream: string)
         `the stream ${stream} cannot be read at version ${version}: ${parsed.ok ? 'a version is missing' : parsed.problem}`,
       );
     }
-    return parsed.event as StoredEvent;
+    return parsed.event;
   });
 }

@@ -5,7 +5,8 @@ import type { Logger } from '#libs/observability/logger.js';
 import type { Policy } from '#libs/policy/policy.js';
 import type { RequestExecutor } from '../request/write/request-executor.js';
 import type { PolicyReader } from './policy-shelf.js';
-import { publishPolicy } from './publish-policy.js';
+import { lockPublications } from './publication.js';
+import { publishPolicy, type PolicyOrigin, type Published } from './publish-policy.js';
 
 export interface PolicyFileWatchOptions {
   readonly file: string;
@@ -17,6 +18,8 @@ export interface PolicyFileWatchOptions {
   readonly read: PolicyReader;
   /** Reads a text that was published. */
   readonly readPublished: PolicyReader;
+  /** Who there is, what may be forced, and the time: as publishPolicy takes them. */
+  readonly origin?: Pick<PolicyOrigin, 'people' | 'breakGlass' | 'clock'>;
   readonly newId: () => string;
   readonly logger: Logger;
 }
@@ -31,16 +34,19 @@ export class PolicyFileWatch {
   /** SHA-256 of the text that was decided upon last. */
   private decided: string;
   private seen: string;
-  private inForce: string;
   private unreadable = false;
   private looking: Promise<void> = Promise.resolve();
-  /** Why the file is not what is in force; undefined when it is. */
+  /** Why the file was not taken; undefined where it was. */
   problem: string | undefined;
 
   constructor(private readonly options: PolicyFileWatchOptions) {
     this.decided = hashOf(options.text);
     this.seen = this.decided;
-    this.inForce = options.policy.hash;
+  }
+
+  /** What became of the text that was read at the start, where it is not in force. */
+  async started(published: Published): Promise<void> {
+    await this.tell(published, this.decided, this.options.policy);
   }
 
   /** One look; `atOnce` lets a text count that was not seen before. Looks never overlap. */
@@ -76,39 +82,58 @@ export class PolicyFileWatch {
   }
 
   private async decide(text: string, hash: string): Promise<void> {
-    const { executor, newId, file, readPublished, logger, read } = this.options;
+    const { executor, newId, file, readPublished, read } = this.options;
     let policy: Policy;
     try {
       policy = await read(text);
     } catch (error) {
       return this.reject(hash, messageOf(error).split('\n')[0] ?? 'it is no policy');
     }
-    const published = await publishPolicy(executor, policy, { file, read: readPublished }, newId);
-    if (published.kind === 'refused') return this.reject(hash, `${file}: ${published.problem}`);
+    const published = await publishPolicy(
+      executor,
+      policy,
+      { ...this.options.origin, file, read: readPublished, occasion: 'change' },
+      newId,
+    );
+    await this.tell(published, hash, policy);
+  }
+
+  private async tell(published: Published, hash: string, policy: Policy): Promise<void> {
+    const { file, logger } = this.options;
+    const found = { policyHash: policy.hash, policyVersion: policy.version };
     this.problem = undefined;
-    this.inForce = policy.hash;
-    if (published.kind === 'published')
-      logger.info({ policyHash: policy.hash, policyVersion: policy.version }, 'policy published');
+    switch (published.kind) {
+      case 'refused':
+        return this.reject(hash, `${file}: ${published.problem}`);
+      case 'proposed':
+        logger.warn({ ...found, changeId: published.changeId }, 'a change of policy waits for signatures');
+        return;
+      case 'not-signed':
+        logger.warn(found, 'the policy file was proposed before and not signed; the policy in force stays');
+        return;
+      case 'published':
+        logger.info(found, 'policy published');
+        return;
+      case 'unchanged':
+    }
   }
 
   private async reject(fileSha256: string, problem: string): Promise<void> {
     const { executor, newId, file, logger } = this.options;
     const line = problem.slice(0, 1_024);
-    await executor.transact(async (unit) => {
+    const policyHash = await executor.transact(async (unit, tx) => {
+      const inForce = (await lockPublications(tx))?.hash ?? '';
       unit.publish({
         id: newId(),
         type: 'policy.rejected',
         key: 'policy',
         place: undefined,
-        fields: { file: file.slice(0, 1_024), fileSha256, problem: line, policyHash: this.inForce },
+        fields: { file: file.slice(0, 1_024), fileSha256, problem: line, policyHash: inForce },
       });
-      return Promise.resolve();
+      return inForce;
     });
     this.problem = line;
-    logger.error(
-      { problem: line, policyHash: this.inForce },
-      'the policy file is rejected; the policy before it stays',
-    );
+    logger.error({ problem: line, policyHash }, 'the policy file is rejected; the policy before it stays');
   }
 }
 

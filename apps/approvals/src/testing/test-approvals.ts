@@ -60,7 +60,11 @@ export interface TestApprovals {
   vote(as: string, requestId: string, decision: 'approve' | 'deny', more?: object): Promise<Answer>;
   writeDirectory(people: readonly SamplePerson[]): Promise<void>;
   /** Another service on the same database and log. */
-  startAnother(changes?: { policy?: string; clock?: Clock }): Promise<Approvals>;
+  startAnother(changes?: {
+    policy?: string;
+    clock?: Clock;
+    breakGlass?: ApprovalsConfig['breakGlass'];
+  }): Promise<Approvals>;
   dispose(): Promise<void>;
 }
 
@@ -68,6 +72,8 @@ export const policyOf = (text: string): Policy => loadPolicy({ text, file: 'test
 
 export interface TestOptions {
   readonly policy?: string;
+  /** Where it is read from, and looked at again; absent: it is passed on as if it were the built-in one. */
+  readonly policyFile?: string;
   readonly clock?: Clock;
   readonly maxNotified?: number;
   readonly people?: readonly SamplePerson[];
@@ -110,18 +116,25 @@ export async function testApprovals(
   const startAnother: TestApprovals['startAnother'] = ({
     policy = options.policy ?? POLICY,
     clock = options.clock ?? systemClock,
-  } = {}) =>
-    startApprovals(config, {
-      eventLog: platform.eventLog,
-      policy: policyOf(policy),
-      readPolicy: policyOf,
-      clock,
-      newId,
-      logger: silent,
-      onFatal: (error) => {
-        throw error;
+    breakGlass,
+  } = {}) => {
+    const file = options.policyFile;
+    const own = file === undefined ? {} : { policy: { file, text: policy } };
+    return startApprovals(
+      { ...config, ...own, breakGlass },
+      {
+        eventLog: platform.eventLog,
+        policy: policyOf(policy),
+        readPolicy: policyOf,
+        clock,
+        newId,
+        logger: silent,
+        onFatal: (error) => {
+          throw error;
+        },
       },
-    });
+    );
+  };
   const approvals = await startAnother();
   const producer = await platform.adminLog.producer();
 

@@ -1,5 +1,4 @@
-import type { Identity } from '#libs/contracts/identity.js';
-import type { Actor, CastVote } from './request-command.js';
+import type { CastVote } from './request-command.js';
 import type { RequestEventOf } from './request-event.js';
 import type { Request } from './request-state.js';
 import { grantExpiresAt, hasRunOut } from './deadline.js';
@@ -8,6 +7,7 @@ import { isOpen, opensAt } from './decision-window.js';
 import { barredBySeparation, reviewerGroups } from './eligibility.js';
 import { eligibleGroups, seat } from './quorum.js';
 import { approversOf, openQuorums } from './turn.js';
+import { withGroups } from './voter.js';
 
 /** Refused votes are recorded up to this many for one request: a stream must not grow without bound. */
 const MAX_REFUSED_VOTES = 200;
@@ -119,12 +119,3 @@ function refuseVote(command: CastVote, state: Request, why: Why, more = ''): Dec
       : []),
   );
 }
-
-/** The most groups an identity carries in an event (libs/contracts/identity.ts). */
-const MAX_GROUPS = 200;
-
-/** The person with the groups of this moment, those that count here first. */
-const withGroups = (actor: Actor, first: readonly string[]): Identity => ({
-  ...actor.identity,
-  groups: [...new Set([...first, ...(actor.standing?.groups ?? [])])].slice(0, MAX_GROUPS),
-});

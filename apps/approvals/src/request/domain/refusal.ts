@@ -23,6 +23,12 @@ export const refusalCodes = [
   'too-many-comments',
   'another-gateway',
   'not-the-grant',
+  'unknown-change',
+  'superseded',
+  'not-a-proposer',
+  'not-asked-for',
+  'no-policy',
+  'no-change',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 

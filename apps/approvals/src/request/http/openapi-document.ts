@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { policyChangePaths, policyChangeSchema } from '../../policy/change/policy-changes-openapi.js';
 import { slackPaths } from '../../slack/slack-openapi.js';
 import { requestStatuses } from '../domain/request-state.js';
 import { requestSchemas } from './openapi-request-schemas.js';
@@ -205,6 +206,7 @@ export const openApiDocument: {
         },
       },
     },
+    ...policyChangePaths,
     ...slackPaths,
     '/openapi.json': open('This document'),
     '/healthz': open('Whether the process lives'),
@@ -227,6 +229,7 @@ export const openApiDocument: {
           previousHash: { type: 'string' },
         },
       },
+      PolicyChange: policyChangeSchema,
       Problem: {
         type: 'object',
         required: ['type', 'title', 'status'],

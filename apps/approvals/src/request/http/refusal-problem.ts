@@ -26,6 +26,12 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   expired: 409,
   cancelled: 409,
   revoked: 409,
+  'unknown-change': 404,
+  superseded: 409,
+  'not-a-proposer': 403,
+  'not-asked-for': 409,
+  'no-policy': 422,
+  'no-change': 409,
 };
 
 /** The refusal as an HTTP problem; its `code` is stable. */

@@ -2,17 +2,18 @@ import { z } from 'zod';
 import { ProblemException } from '#libs/http/problem.js';
 import { requestStatuses } from '../domain/request-state.js';
 
-const reason = z.string().max(2000, 'must have at most 2000 characters');
+/** Why somebody decided so. */
+export const reasonSchema = z.string().max(2000, 'must have at most 2000 characters');
 
 export const voteBodySchema = z.strictObject({
   decision: z.enum(['approve', 'deny']),
-  reason: reason.optional(),
+  reason: reasonSchema.optional(),
   maxRows: z.int().min(0).optional(),
 });
 
 export const commentBodySchema = z.strictObject({ text: z.string().min(1).max(4000) });
 
-export const revokeBodySchema = z.strictObject({ reason: reason.optional() });
+export const revokeBodySchema = z.strictObject({ reason: reasonSchema.optional() });
 
 export const listQuerySchema = z.strictObject({
   state: z.enum(requestStatuses).optional(),

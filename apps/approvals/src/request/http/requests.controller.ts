@@ -19,6 +19,7 @@ import { CastVoteCommand } from '../write/cast-vote/cast-vote.command.js';
 import { CommentOnRequestCommand } from '../write/comment-on-request/comment-on-request.command.js';
 import type { Executed } from '../write/request-executor.js';
 import { RevokeGrantCommand } from '../write/revoke-grant/revoke-grant.command.js';
+import { channelOf } from './channel.js';
 import { etagOf, versionOf } from './etag.js';
 import { askThroughTheGateway, problemOf, unknownRequest } from './refusal-problem.js';
 import {
@@ -136,10 +137,6 @@ function requestId(id: string): string {
   if (!isUuid(id)) throw unknownRequest();
   return id;
 }
-
-/** What the client says it is; only for the record. */
-const channelOf = (agent: string | undefined): string =>
-  agent?.startsWith('countersign-cli') === true ? 'cli' : 'api';
 
 const keyOf = (header: string | undefined): string | undefined =>
   header === undefined ? undefined : read(idempotencyKeySchema, header);
