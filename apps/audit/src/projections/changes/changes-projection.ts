@@ -1,5 +1,7 @@
 import { parseEvent, type AnyEvent, type EventOf } from '#libs/contracts/events/registry.js';
+import { isUuid } from '#libs/kernel/uuid.js';
 import { POISON_TYPE } from '#libs/ledger/event-columns.js';
+import { uuidArray } from '#libs/postgres/binary-array.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { ProjectedEntry, Projection } from '../projection.js';
 
@@ -17,26 +19,41 @@ const DECISIONS: Readonly<Record<string, string>> = {
   'request.revoked': 'revoked',
 };
 
-const READ = new Set(['statement.intent-recorded', 'statement.outcome-recorded', ...Object.keys(DECISIONS)]);
+const INTENT = 'statement.intent-recorded';
+const OUTCOME = 'statement.outcome-recorded';
+
+/** An entry that the register may have to take note of, and what decides whether it does. */
+interface Candidate {
+  readonly entry: ProjectedEntry;
+  /** Of an outcome: whose it is. */
+  readonly intentId?: string;
+  readonly relevant: boolean;
+}
 
 /**
  * The register of changes: who changed what, by which rule, who approved it and how it ended. Intent and
  * outcome come from one producer on one partition, so the intent is always first; what approvals decided
  * comes on another chain at any time and is stored on its own.
+ *
+ * Nearly every statement is a read, which is not in the register: those are told apart by a look at two
+ * fields, and all outcomes of a batch by one query.
  */
 export const changesProjection: Projection = {
   name: 'changes_v1',
   topics: ['statements', 'approvals'],
 
   async apply(query, entries) {
+    const candidates = entries.map(candidateOf);
+    const registered = await findRegistered(query, candidates);
     let taken = 0;
-    for (const entry of entries) {
+    for (const { entry, intentId, relevant } of candidates) {
       if (entry.type === POISON_TYPE)
         return { taken, problem: 'a record that could not be read was sealed here' };
-      if (READ.has(entry.type)) {
+      if (relevant || (intentId !== undefined && registered.has(intentId))) {
         const parsed = parseEvent(entry.payload);
         if (!parsed.ok) return { taken, problem: parsed.problem };
         await store(query, entry, parsed.event);
+        if (parsed.event.type === INTENT) registered.add(parsed.event.id);
       }
       taken += 1;
     }
@@ -44,15 +61,59 @@ export const changesProjection: Projection = {
   },
 };
 
+/** What cannot be looked at counts as relevant: reading it whole says what is wrong. */
+function candidateOf(entry: ProjectedEntry): Candidate {
+  if (Object.hasOwn(DECISIONS, entry.type)) return { entry, relevant: true };
+  if (entry.type !== INTENT && entry.type !== OUTCOME) return { entry, relevant: false };
+  const event = glance(entry.payload);
+  if (entry.type === INTENT) {
+    const { category, effect } = { ...event?.statement, ...event?.verdict };
+    return { entry, relevant: typeof category !== 'string' || isChange(category, effect) };
+  }
+  const intentId = event?.intentId;
+  return typeof intentId === 'string' && isUuid(intentId)
+    ? { entry, relevant: false, intentId }
+    : { entry, relevant: true };
+}
+
+interface Glance {
+  readonly statement?: { readonly category?: unknown };
+  readonly verdict?: { readonly effect?: unknown };
+  readonly intentId?: unknown;
+}
+
+function glance(payload: Buffer): Glance | undefined {
+  try {
+    return JSON.parse(payload.toString('utf8')) as Glance;
+  } catch {
+    return undefined;
+  }
+}
+
+const isChange = (category: string, effect: unknown): boolean =>
+  CHANGING.includes(category) || effect === 'review';
+
+/** Which of the outcomes belong to intents that earlier batches have put into the register. */
+async function findRegistered(query: BulkQuery, candidates: readonly Candidate[]): Promise<Set<string>> {
+  const ids = candidates.flatMap(({ intentId }) => (intentId === undefined ? [] : [intentId]));
+  if (ids.length === 0) return new Set();
+  const rows = await query<{ intent_id: string }>(
+    'SELECT intent_id FROM projections.changes_v1 WHERE intent_id = ANY($1)',
+    [uuidArray(ids)],
+    'changes-registered',
+  );
+  return new Set(rows.map((row) => row.intent_id));
+}
+
 function store(query: BulkQuery, entry: ProjectedEntry, event: AnyEvent): Promise<unknown> {
-  if (event.type === 'statement.intent-recorded') return storeIntent(query, entry, event);
-  if (event.type === 'statement.outcome-recorded') return storeOutcome(query, event);
+  if (event.type === INTENT) return storeIntent(query, entry, event);
+  if (event.type === OUTCOME) return storeOutcome(query, event);
   return storeDecision(query, event);
 }
 
 async function storeIntent(query: BulkQuery, { chain, seq }: ProjectedEntry, event: Intent): Promise<void> {
   const { statement, target, verdict, identity } = event;
-  if (!CHANGING.includes(statement.category) && verdict.effect !== 'review') return;
+  if (!isChange(statement.category, verdict.effect)) return;
   await query(
     `INSERT INTO projections.changes_v1 (intent_id, chain, seq, intended_at, request_id, session_id, who, who_kind,
        on_behalf_of, target, environment, database, kind, category, statement_sha256, statement_text, rule, effect,
@@ -84,7 +145,6 @@ async function storeIntent(query: BulkQuery, { chain, seq }: ProjectedEntry, eve
   );
 }
 
-/** Most outcomes belong to reads, which are not in the register: then nothing is stored. */
 async function storeOutcome(query: BulkQuery, event: Outcome): Promise<void> {
   await query(
     `UPDATE projections.changes_v1 SET outcome = $2, outcome_at = $3, rows = $4, sqlstate = $5, reason = $6
