@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { byteaArray } from '#libs/postgres/binary-array.js';
 import type { Batch, BatchSender } from '../serial-producer.js';
 import type { Connection } from './connection.js';
 import { isHopelessQuery, isProducerUnknown } from './log-queries.js';
@@ -57,8 +58,8 @@ export class EmbeddedBatchSender implements BatchSender {
         batch.number - this.base,
         batch.topic,
         batch.partition,
-        batch.records.map(({ key }) => Buffer.from(key, 'utf8')),
-        batch.records.map(({ value }) => value),
+        byteaArray(batch.records.map(({ key }) => Buffer.from(key, 'utf8'))),
+        byteaArray(batch.records.map(({ value }) => value)),
       ]);
       this.fateUnknown = false;
     } catch (error) {
