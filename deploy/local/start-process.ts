@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
+import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCluster } from '#libs/embedded-postgres/cluster.js';
 import { CodedError, hasCode, messageOf } from '#libs/kernel/coded-error.js';
@@ -10,6 +11,12 @@ import { packageRoot, program } from './package-root.js';
 
 export type PostgresName = 'platform-postgres' | 'target-postgres';
 export type ServiceName = 'gateway' | 'approvals' | 'audit' | 'idp';
+
+/**
+ * How far a service stands back where all share one machine (nice). Sealing may follow a moment later; a
+ * statement, for which somebody waits, goes first.
+ */
+const STANDS_BACK: Readonly<Partial<Record<ServiceName, number>>> = { audit: 5 };
 
 /** A process this one started. */
 export interface StartedProcess {
@@ -47,6 +54,8 @@ export async function startService(
     child.once('exit', (code, signal) => resolve(signal ?? String(code)));
     child.once('error', (error) => resolve(error.message));
   });
+  const niceness = STANDS_BACK[name];
+  if (child.pid !== undefined && niceness !== undefined) os.setPriority(child.pid, niceness);
   const identity = child.pid === undefined ? undefined : await identityOf(child.pid);
   if (identity === undefined)
     throw new CodedError(
