@@ -74,8 +74,11 @@ export type AnalysisResult =
 export interface SqlAnalyzer {
   /** The result if this text was analysed before: a map look-up, for the path of an allowed statement. */
   cached(text: string): AnalysisResult | undefined;
-  /** Never rejects for what a text contains; a text that breaks or outlasts the parser is refused (54000). */
-  analyze(text: string): Promise<AnalysisResult>;
+  /**
+   * Never rejects for what a text contains; a text that breaks or outlasts the parser is refused (54000).
+   * `expected`: where its names will be resolved next; that is then found out on the same trip (`resolved`).
+   */
+  analyze(text: string, expected?: ResolutionContext): Promise<AnalysisResult>;
   /** The analysis of a text whose names are resolved in this context, if it was made before. */
   resolved(text: string, context: ResolutionContext): AnalysisResult | undefined;
   /**

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { CodedError } from '#libs/kernel/coded-error.js';
-import type { AnalysisResult } from './analysis.js';
-import type { CatalogForParser, ParserAnswer, ParserQuestion } from './parser-worker.js';
-import type { ResolutionContext } from './resolve/resolution.js';
+import type { CatalogSnapshot } from './catalog/load-catalog.js';
+import type { CatalogForParser, ParserAnswer, ParserFinding, ParserQuestions } from './parser-worker.js';
 
 /** Under a test runner that compiles on the fly a thread finds no compiled source beside this file. */
 const WORKER_URL = import.meta.url.endsWith('.ts')
@@ -16,12 +15,13 @@ const START_LIMIT_MS = 20_000;
 const CATALOG_LIMIT_MS = 20_000;
 
 export type ThreadAnswer =
-  | { readonly type: 'result'; readonly result: AnalysisResult }
+  /** One for each text, in their order. */
+  | { readonly type: 'findings'; readonly findings: readonly ParserFinding[] }
   | { readonly type: 'timeout' }
-  /** The thread died or broke under this text. */
+  /** The thread died or broke under these texts. */
   | { readonly type: 'died'; readonly reason: string };
 
-/** One worker thread with the grammar. After any answer but `result` it is closed and of no more use. */
+/** One worker thread with the grammar. After any answer but `findings` it is closed and of no more use. */
 export class ParserThread {
   private readonly worker = new Worker(WORKER_URL, {
     // The WASM parser recurses on the thread's stack: deep but honest statements need this much.
@@ -43,30 +43,25 @@ export class ParserThread {
     this.started.catch(() => undefined);
   }
 
-  /** How many texts it has answered. */
+  /** How often it has answered. */
   get age(): number {
     return this.answered;
   }
 
   /**
-   * `context`: resolve names in it; it has a catalog. Rejects only when the thread cannot be started
-   * (CodedError PARSER_UNAVAILABLE).
+   * `catalog`: the one that all questions with a session ask by. Rejects only when the thread cannot be
+   * started (CodedError PARSER_UNAVAILABLE).
    */
   async ask(
-    question: ParserQuestion,
-    context: ResolutionContext | undefined,
+    asked: ParserQuestions,
+    catalog: CatalogSnapshot | undefined,
     limitMs: number,
   ): Promise<ThreadAnswer> {
     this.worker.ref();
     try {
       await this.started;
-      const catalog = context?.catalog;
-      if (context === undefined || catalog === undefined)
-        return this.last(await this.send(question, limitMs));
-      const { searchPath, temporary } = context;
-      const asked = { ...question, session: { searchPath, temporary, catalogVersion: catalog.version } };
       const answer = await this.send(asked, limitMs);
-      if (answer.type !== 'needs-catalog') return this.last(answer);
+      if (answer.type !== 'needs-catalog' || catalog === undefined) return this.last(answer);
       const loaded = await this.send({ version: catalog.version, json: catalog.json }, CATALOG_LIMIT_MS);
       if (loaded.type !== 'ready') return this.last(loaded);
       return this.last(await this.send(asked, limitMs));
@@ -103,15 +98,17 @@ export class ParserThread {
     return promise.finally(() => clearTimeout(timer));
   }
 
-  /** An answer after which nothing more is asked for this text. */
+  /** An answer after which nothing more is asked for these texts. */
   private last(answer: ThreadAnswer | ParserAnswer): ThreadAnswer {
     this.answered += 1;
-    if (answer.type === 'result' || answer.type === 'timeout' || answer.type === 'died') return answer;
+    if (answer.type === 'findings' && 'json' in answer)
+      return { type: 'findings', findings: JSON.parse(answer.json) as ParserFinding[] };
+    if (answer.type === 'timeout' || answer.type === 'died') return answer;
     return { type: 'died', reason: 'the parser answered out of turn' };
   }
 
   private send(
-    message: ParserQuestion | CatalogForParser,
+    message: ParserQuestions | CatalogForParser,
     limitMs: number,
   ): Promise<ThreadAnswer | ParserAnswer> {
     return new Promise((resolve) => {

@@ -1,6 +1,7 @@
 import { CodedError } from '#libs/kernel/coded-error.js';
 import type { AnalysisResult, SqlAnalyzer } from './analysis.js';
 import { ParserThread } from './parser-thread.js';
+import type { ParserFinding, ParserQuestion } from './parser-worker.js';
 import type { ResolutionContext } from './resolve/resolution.js';
 import { ResultCache } from './result-cache.js';
 import { unresolved } from './unresolved.js';
@@ -25,18 +26,24 @@ export interface SqlAnalyzerOptions {
 
 interface Job {
   readonly text: string;
+  /** Where its names are to be resolved as well; it has a catalog and no doubt. */
   readonly context: ResolutionContext | undefined;
-  readonly results: Results;
-  readonly resolve: (result: AnalysisResult) => void;
+  readonly resolve: (finding: ParserFinding) => void;
   readonly reject: (error: unknown) => void;
+  /** Something broke or took too long in the company of others: it is not asked with others again. */
+  alone: boolean;
 }
 
-/** Results of texts in one context, or in none, and those that are being made. */
+/** Results of texts in one context, or in none, and what is being found out for it. */
 class Results {
-  readonly underway = new Map<string, Promise<AnalysisResult>>();
+  readonly underway = new Map<string, Promise<ParserFinding>>();
 
   constructor(readonly cache: ResultCache) {}
 }
+
+/** Texts up to this length are asked together, up to so many: a trip to the thread costs as much as one of them. */
+const TOGETHER_CHARACTERS = 4_096;
+const TOGETHER = 32;
 
 const refusal = (sqlstate: '54000' | '22021', message: string): AnalysisResult => ({
   ok: false,
@@ -85,8 +92,12 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     return this.bare.cache.get(text);
   }
 
-  analyze(text: string): Promise<AnalysisResult> {
-    return this.make(text, undefined, this.bare);
+  async analyze(text: string, expected?: ResolutionContext): Promise<AnalysisResult> {
+    const known = this.cached(text) ?? this.refuseUnasked(text);
+    if (known !== undefined) return known;
+    const context = expected !== undefined && isCertain(expected) ? expected : undefined;
+    const { bare } = await this.find(text, context, this.bare);
+    return this.cached(text) ?? bare;
   }
 
   resolved(text: string, context: ResolutionContext): AnalysisResult | undefined {
@@ -94,15 +105,15 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
   }
 
   async resolve(text: string, context: ResolutionContext): Promise<AnalysisResult> {
-    let results = this.inContext.get(context);
-    if (results === undefined) {
-      results = new Results(this.newCache());
-      this.inContext.set(context, results);
-    }
-    if (context.catalog !== undefined && context.doubt === undefined)
-      return this.make(text, context, results);
+    const results = this.resultsIn(context);
     const known = results.cache.get(text);
     if (known !== undefined) return known;
+    if (isCertain(context)) {
+      const refused = this.refuseUnasked(text);
+      if (refused !== undefined) return refused;
+      const { bare, resolved } = await this.find(text, context, results);
+      return results.cache.get(text) ?? resolved ?? bare;
+    }
     const why = context.doubt ?? 'the catalog of the target is not loaded';
     const result = unresolved(await this.analyze(text), why);
     results.cache.set(text, result);
@@ -112,7 +123,7 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
   async close(): Promise<void> {
     this.closed = true;
     for (const job of this.waiting.splice(0)) {
-      job.reject(new CodedError('ANALYZER_CLOSED', 'the SQL analyzer is closed'));
+      job.reject(closed());
     }
     await Promise.all([
       ...this.threads.map((thread) => thread?.close() ?? Promise.resolve()),
@@ -120,29 +131,18 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     ]);
   }
 
-  private async make(
-    text: string,
-    context: ResolutionContext | undefined,
-    results: Results,
-  ): Promise<AnalysisResult> {
-    const known = results.cache.get(text);
-    if (known !== undefined) return known;
-    if (this.closed) throw new CodedError('ANALYZER_CLOSED', 'the SQL analyzer is closed');
-    const refused = this.refuseUnparsed(text);
-    if (refused !== undefined) return refused;
-    let result = results.underway.get(text);
-    if (result === undefined) {
-      if (this.waiting.length >= this.maxWaiting) {
-        return refusal('54000', 'too many statements wait for the parser');
-      }
-      result = this.enqueue(text, context, results);
-      results.underway.set(text, result);
+  private resultsIn(context: ResolutionContext): Results {
+    let results = this.inContext.get(context);
+    if (results === undefined) {
+      results = new Results(this.newCache());
+      this.inContext.set(context, results);
     }
-    return result;
+    return results;
   }
 
   /** What needs no parser to be refused. The decoded text of invalid UTF-8 is the caller's to refuse. */
-  private refuseUnparsed(text: string): AnalysisResult | undefined {
+  private refuseUnasked(text: string): AnalysisResult | undefined {
+    if (this.closed) throw closed();
     if (text.length > this.maxTextBytes || Buffer.byteLength(text) > this.maxTextBytes) {
       return refusal('54000', `the statement is longer than ${this.maxTextBytes} bytes`);
     }
@@ -151,37 +151,33 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     return undefined;
   }
 
-  private enqueue(
+  /** Asks once however many wait for it. */
+  private find(
     text: string,
     context: ResolutionContext | undefined,
-    results: Results,
-  ): Promise<AnalysisResult> {
-    const { promise, resolve, reject } = Promise.withResolvers<AnalysisResult>();
-    const forget = (): boolean => results.underway.delete(text);
-    this.waiting.push({
-      text,
-      context,
-      results,
-      resolve: (result) => {
-        forget();
-        resolve(result);
-      },
-      reject: (error) => {
-        forget();
-        reject(error);
-      },
-    });
-    this.dispatch();
-    return promise;
+    { underway }: Results,
+  ): Promise<ParserFinding> {
+    let found = underway.get(text);
+    if (found === undefined) {
+      if (this.waiting.length >= this.maxWaiting)
+        return Promise.resolve({ bare: refusal('54000', 'too many statements wait for the parser') });
+      found = new Promise<ParserFinding>((resolve, reject) => {
+        this.waiting.push({ text, context, resolve, reject, alone: false });
+      }).finally(() => underway.delete(text));
+      underway.set(text, found);
+      this.dispatch();
+    }
+    return found;
   }
 
   private dispatch(): void {
     while (this.idle.length > 0 && this.waiting.length > 0) {
-      const slot = this.idle.pop();
-      const job = this.waiting.shift();
-      if (slot === undefined || job === undefined) return;
-      this.run(slot, job)
-        .then(job.resolve, job.reject)
+      const slot = this.idle.pop() as number;
+      const jobs = this.takeTogether();
+      this.run(slot, jobs)
+        .catch((error: unknown) => {
+          for (const job of jobs) job.reject(error);
+        })
         .finally(() => {
           this.idle.push(slot);
           this.dispatch();
@@ -189,31 +185,70 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     }
   }
 
-  private async run(slot: number, job: Job): Promise<AnalysisResult> {
-    const { maxCommentDepth, maxStatements } = this;
-    const question = { text: job.text, maxCommentDepth, maxStatements };
+  /** The first that waits and, where it is short, the short ones behind it that go by the same catalog. */
+  private takeTogether(): Job[] {
+    const first = this.waiting.shift() as Job;
+    const jobs = [first];
+    let catalog = first.context?.catalog;
+    if (!mayJoin(first)) return jobs;
+    for (let next = this.waiting[0]; next !== undefined && jobs.length < TOGETHER; next = this.waiting[0]) {
+      const its = next.context?.catalog;
+      if (!mayJoin(next) || (its !== undefined && catalog !== undefined && its !== catalog)) break;
+      catalog ??= its;
+      jobs.push(next);
+      this.waiting.shift();
+    }
+    return jobs;
+  }
+
+  private async run(slot: number, jobs: readonly Job[]): Promise<void> {
+    const catalog = jobs.find(({ context }) => context !== undefined)?.context?.catalog;
+    const questions = jobs.map((job) => this.questionOf(job));
     for (;;) {
       const thread = (this.threads[slot] ??= new ParserThread());
       const isFresh = thread.age === 0;
       let answer;
       try {
-        answer = await thread.ask(question, job.context, this.parseLimitMs);
+        answer = await thread.ask({ questions }, catalog, this.parseLimitMs);
       } catch (error) {
         this.retire(slot);
         throw error;
       }
-      if (answer.type === 'result') {
-        job.results.cache.set(job.text, answer.result);
-        return answer.result;
-      }
+      if (answer.type === 'findings') return this.found(jobs, answer.findings);
       this.retire(slot);
-      if (this.closed) throw new CodedError('ANALYZER_CLOSED', 'the SQL analyzer is closed');
+      if (this.closed) throw closed();
       this.threads[slot] = new ParserThread();
-      if (answer.type === 'timeout') {
-        return refusal('54000', `the statement takes longer than ${this.parseLimitMs} ms to parse`);
+      if (jobs.length > 1) {
+        for (const job of jobs) job.alone = true;
+        this.waiting.unshift(...jobs);
+        return;
       }
+      const [job] = jobs as readonly [Job];
+      if (answer.type === 'timeout')
+        return job.resolve({
+          bare: refusal('54000', `the statement takes longer than ${this.parseLimitMs} ms to parse`),
+        });
       // An instance that others wore out may have died under an innocent text: once more, alone.
-      if (isFresh) return refusal('54000', `the statement breaks the parser: ${answer.reason}`);
+      if (isFresh)
+        return job.resolve({ bare: refusal('54000', `the statement breaks the parser: ${answer.reason}`) });
+    }
+  }
+
+  private questionOf({ text, context }: Job): ParserQuestion {
+    const { maxCommentDepth, maxStatements } = this;
+    const question = { text, maxCommentDepth, maxStatements };
+    if (context?.catalog === undefined) return question;
+    const { searchPath, temporary, catalog } = context;
+    return { ...question, session: { searchPath, temporary, catalogVersion: catalog.version } };
+  }
+
+  private found(jobs: readonly Job[], findings: readonly ParserFinding[]): void {
+    for (const [index, job] of jobs.entries()) {
+      const finding = findings[index] as ParserFinding;
+      this.bare.cache.set(job.text, finding.bare);
+      if (job.context !== undefined && finding.resolved !== undefined)
+        this.resultsIn(job.context).cache.set(job.text, finding.resolved);
+      job.resolve(finding);
     }
   }
 
@@ -225,3 +260,11 @@ class ThreadedSqlAnalyzer implements SqlAnalyzer {
     this.retiring.add(stopped);
   }
 }
+
+const closed = (): CodedError => new CodedError('ANALYZER_CLOSED', 'the SQL analyzer is closed');
+
+const mayJoin = ({ alone, text }: Job): boolean => !alone && text.length <= TOGETHER_CHARACTERS;
+
+/** Names can be resolved in it. */
+const isCertain = ({ catalog, doubt }: ResolutionContext): boolean =>
+  catalog !== undefined && doubt === undefined;

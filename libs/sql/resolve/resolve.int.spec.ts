@@ -281,4 +281,13 @@ describe('a statement resolved against its target', () => {
     expect(analyzer.resolved('SELECT 1 FROM people', context)).toBe(made);
     expect(analyzer.resolved('SELECT 1 FROM people', contextOf(catalog))).toBeUndefined();
   });
+
+  it('is found on the trip that reads a text, where the context is told beforehand', async () => {
+    const context = contextOf(catalog);
+    const read = await analyzer.analyze('SELECT 2 FROM people', context);
+    const found = analyzer.resolved('SELECT 2 FROM people', context);
+    expect(found).toBeDefined();
+    expect(await analyzer.resolve('SELECT 2 FROM people', contextOf(catalog))).toEqual(found);
+    expect(read).toMatchObject({ ok: true, analysis: { statements: [{ reads: ['people'] }] } });
+  });
 });

@@ -82,8 +82,18 @@ export class SessionCatalog {
     }
     this.waited = false;
     if (this.objects) return doubtful('objects were changed in this transaction');
+    return this.settled();
+  }
+
+  /** The context that the next statement will probably have: a guess that costs nothing when it is wrong. */
+  expected(): ResolutionContext | undefined {
+    if (this.unread || this.objects || this.keeper.pending !== undefined) return undefined;
+    return this.settled();
+  }
+
+  private settled(): ResolutionContext {
     if (this.own !== undefined) return this.ownContext(this.own);
-    return keeper.context(state.parameters.get('search_path') ?? '');
+    return this.keeper.context(this.state.parameters.get('search_path') ?? '');
   }
 
   /** To be told of each statement whether names are missing: undefined once it was read again since it came. */

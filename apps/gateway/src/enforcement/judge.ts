@@ -26,8 +26,11 @@ export class Judge {
     this.texts = new KnownTexts(replaceCredentials);
   }
 
-  /** At once for a text that was read before or that is refused unread; otherwise a promise, which never rejects. */
-  read(bytes: Buffer): Reading | Promise<Reading> {
+  /**
+   * At once for a text that was read before or that is refused unread; otherwise a promise, which never
+   * rejects. `expected`: where its names will be resolved next, if that is known.
+   */
+  read(bytes: Buffer, expected?: ResolutionContext): Reading | Promise<Reading> {
     if (bytes.length > this.maxTextBytes)
       return refused(
         '54000',
@@ -37,7 +40,7 @@ export class Judge {
     const text = bytes.toString('utf8');
     const before = this.analyzer.cached(text);
     if (before !== undefined) return this.reading(text, bytes, before);
-    return this.analyzer.analyze(text).then(
+    return this.analyzer.analyze(text, expected).then(
       (result) => this.reading(text, bytes, result),
       (error: unknown) => refused('54000', `the statement could not be analysed: ${messageOf(error)}`),
     );

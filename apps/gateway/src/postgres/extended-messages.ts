@@ -86,7 +86,7 @@ export class ExtendedMessages {
   }
 
   private parse(frame: Buffer, message: ParseMessage): void {
-    const reading = this.path.judge.read(message.text);
+    const reading = this.path.intake.read(message.text);
     if (reading instanceof Promise)
       this.path.turn.until(reading, (read) => this.parsed(frame, message, read));
     else this.parsed(frame, message, reading);

@@ -66,7 +66,7 @@ export class FunctionCalls {
     const places = call.parameters.map((_, index) => `$${index + 1}`).join(', ');
     const text = Buffer.from(`SELECT ${schema}.${name}(${places})`, 'utf8');
     const named = { frame, call, types: (types ?? '').split(' ').map(Number) };
-    const reading = path.judge.read(text);
+    const reading = path.intake.read(text);
     if (reading instanceof Promise) path.turn.until(reading, (read) => this.judge(named, text, read));
     else this.judge(named, text, reading);
   }

@@ -24,7 +24,7 @@ export class QueryMessages {
   constructor(private readonly path: StatementPath) {}
 
   query(frame: Buffer, text: Buffer): void {
-    const reading = this.path.judge.read(text);
+    const reading = this.path.intake.read(text);
     if (reading instanceof Promise) this.path.turn.until(reading, (read) => this.judge(frame, text, read));
     else this.judge(frame, text, reading);
   }

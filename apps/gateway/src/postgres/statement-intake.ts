@@ -8,7 +8,7 @@ import {
   type KnownText,
   type RecordedStatement,
 } from '../enforcement/known-text.js';
-import { markIncomplete, type Judge } from '../enforcement/judge.js';
+import { markIncomplete, type Judge, type Reading } from '../enforcement/judge.js';
 import type { AskTarget } from '../enforcement/read-binding.js';
 import { resolveReferences } from '../enforcement/resolve-references.js';
 import type { SessionIdentity } from '../enforcement/session-identity.js';
@@ -55,6 +55,11 @@ export class StatementIntake {
     private readonly turn: Turn,
     private readonly ask: AskTarget,
   ) {}
+
+  /** Reads a text, as a rule with its names resolved on the same trip. As Judge.read. */
+  read(text: Buffer): Reading | Promise<Reading> {
+    return this.judge.read(text, this.names.expected());
+  }
 
   consider(known: KnownText): Considered | NotYet {
     const { state } = this;
