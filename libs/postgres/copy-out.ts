@@ -10,6 +10,9 @@ interface Wire {
 
 const BATCH_BYTES = 1 << 20;
 
+/** Most answers are short: the first batch of a COPY is smaller. */
+const FIRST_BATCH_BYTES = 1 << 16;
+
 /** Batches that wait for the reader before the server is made to wait. */
 const WAITING = 2;
 
@@ -36,7 +39,7 @@ export async function* copyOut(client: PgClient, select: string): AsyncGenerator
 /** What pg's client calls while this is its active query. */
 class CopyOut {
   private wire: Wire | undefined;
-  private batch: Buffer = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  private batch: Buffer = Buffer.allocUnsafeSlow(FIRST_BATCH_BYTES);
   private used = 0;
   private spare: Buffer | undefined;
   private lent: ArrayBuffer | undefined;
@@ -135,7 +138,7 @@ class CopyOut {
   }
 
   handleCommandComplete(): void {
-    this.finishBatch(0);
+    this.giveOut();
   }
 
   handleReadyForQuery(): void {
@@ -152,17 +155,22 @@ class CopyOut {
     // A COPY has none.
   }
 
+  /** Begins a batch with room for a row of so many bytes. */
   private finishBatch(room: number): void {
+    this.giveOut();
+    if (room > BATCH_BYTES) this.batch = Buffer.allocUnsafeSlow(room);
+    else {
+      this.batch = this.spare ?? Buffer.allocUnsafeSlow(BATCH_BYTES);
+      this.spare = undefined;
+    }
+  }
+
+  private giveOut(): void {
     if (this.used > 0) {
       this.full.push(this.batch.subarray(0, this.used));
       if (this.full.length >= WAITING) this.wire?.stream.pause();
       this.wake();
     }
     this.used = 0;
-    if (room > BATCH_BYTES) this.batch = Buffer.allocUnsafeSlow(room);
-    else {
-      this.batch = this.spare ?? Buffer.allocUnsafeSlow(BATCH_BYTES);
-      this.spare = undefined;
-    }
   }
 }

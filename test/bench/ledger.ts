@@ -12,7 +12,7 @@ import { median, table } from './statistics.js';
 
 const CHAIN = 'statements/0';
 /** Records in one delivery of the event log. */
-const DELIVERY = 500;
+const DELIVERY = 2_000;
 
 /** Of /proc/<pid>/stat: USER_HZ, which is 100 on every Linux. */
 const TICKS_PER_SECOND = 100;

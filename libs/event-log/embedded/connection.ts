@@ -1,8 +1,13 @@
 import { CodedError } from '#libs/kernel/coded-error.js';
 import { connectClient, type PgClient } from '#libs/postgres/client.js';
+import { connectBulkReader } from '#libs/postgres/bulk-reader.js';
+import { copyOut } from '#libs/postgres/copy-out.js';
 import { isRefusal } from './refusal.js';
 
 const QUERY_TIMEOUT_MS = 30_000;
+
+/** What a connection is mostly for: single answers, or rows by the megabyte. */
+export type ConnectionKind = 'queries' | 'bulk';
 
 /**
  * One connection to the database that is opened when it is needed and opened again after it was lost.
@@ -17,13 +22,21 @@ export class Connection {
     private readonly url: string,
     private readonly applicationName: string,
     private readonly queryTimeoutMs = QUERY_TIMEOUT_MS,
+    private readonly kind: ConnectionKind = 'queries',
   ) {}
 
   /** The rows. Gives the connection up when there is no answer in time (30 s unless told). */
   query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    const turn = this.last.then(() => this.run<Row>(text, values));
-    this.last = turn.catch(() => undefined);
-    return turn;
+    return this.inTurn(async (client) => (await client.query(text, [...values])).rows as Row[]);
+  }
+
+  /** The rows of a SELECT without parameters as a binary COPY writes them; the bytes are the caller's. */
+  copy(select: string): Promise<Buffer> {
+    return this.inTurn(async (client) => {
+      const batches: Buffer[] = [];
+      for await (const batch of copyOut(client, select)) batches.push(Buffer.from(batch));
+      return batches.length === 1 ? (batches[0] as Buffer) : Buffer.concat(batches);
+    });
   }
 
   /** Cuts a query that is under way: its fate is unknown. */
@@ -34,14 +47,20 @@ export class Connection {
     await client?.end();
   }
 
-  private async run<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
+  private inTurn<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
+    const turn = this.last.then(() => this.run(work));
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async run<T>(work: (client: PgClient) => Promise<T>): Promise<T> {
     if (this.closed) throw new CodedError('EVENT_LOG_CLOSED', 'the event log is closed');
     const opening = (this.client ??= this.open());
     const client = await opening;
     // With a query under way, end() cuts the connection and the query rejects.
     const timer = setTimeout(() => this.drop(opening), this.queryTimeoutMs);
     try {
-      return (await client.query(text, [...values])).rows as Row[];
+      return await work(client);
     } catch (error) {
       if (!isRefusal(error)) this.drop(opening);
       throw error;
@@ -51,7 +70,8 @@ export class Connection {
   }
 
   private open(): Promise<PgClient> {
-    const opening: Promise<PgClient> = connectClient(this.url, this.applicationName).then(
+    const connect = this.kind === 'bulk' ? connectBulkReader : connectClient;
+    const opening: Promise<PgClient> = connect(this.url, this.applicationName).then(
       (client) => {
         client.on('error', () => this.drop(opening));
         client.on('end', () => this.forget(opening));

@@ -7,7 +7,6 @@ import type {
   EventLog,
   EventLogFigures,
   GroupOptions,
-  LogRecord,
   Subscription,
   TailOptions,
   TopicPartition,
@@ -17,7 +16,15 @@ import { NEVER_TRIMMED } from '../topic-access.js';
 import { Connection } from './connection.js';
 import { EmbeddedBatchSender } from './embedded-batch-sender.js';
 import { GroupMember, type GroupTimes } from './group-member.js';
-import { listBounds, readBounds, readClusterId, readRecords, readTopics, trimStep } from './log-queries.js';
+import {
+  listBounds,
+  readBounds,
+  readClusterId,
+  readRecords,
+  readTopics,
+  trimStep,
+  type ReadRecords,
+} from './log-queries.js';
 import { Notifications } from './notifications.js';
 import { PartitionPoll } from './partition-poll.js';
 import { ReadingLoop } from './reading-loop.js';
@@ -57,7 +64,7 @@ export class EmbeddedEventLog implements EventLog {
     readonly logger: Logger;
     readonly times?: GroupTimes;
   }): Promise<EmbeddedEventLog> {
-    const reader = new Connection(options.url, `${options.applicationName} log reader`);
+    const reader = new Connection(options.url, `${options.applicationName} log reader`, undefined, 'bulk');
     try {
       const clusterId = await readClusterId(reader);
       const rows = await readTopics(reader);
@@ -224,6 +231,6 @@ export class EmbeddedEventLog implements EventLog {
     await this.reader.close();
   }
 
-  private readonly read = (at: TopicPartition, from: bigint): Promise<LogRecord[]> =>
+  private readonly read = (at: TopicPartition, from: bigint): Promise<ReadRecords> =>
     readRecords(this.reader, at, from);
 }

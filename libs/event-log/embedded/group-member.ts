@@ -3,9 +3,15 @@ import type { Logger } from 'pino';
 import type { Clock } from '#libs/kernel/clock.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { partitionKey } from '../partition-key.js';
-import type { GroupFigures, GroupOptions, LogRecord, Subscription, TopicPartition } from '../port.js';
+import type { GroupFigures, GroupOptions, Subscription, TopicPartition } from '../port.js';
 import type { Connection } from './connection.js';
-import { fatalReadError, heartbeat, reportPositions, type HeldPartition } from './log-queries.js';
+import {
+  fatalReadError,
+  heartbeat,
+  reportPositions,
+  type HeldPartition,
+  type ReadRecords,
+} from './log-queries.js';
 import type { Notifications } from './notifications.js';
 import type { PartitionPoll } from './partition-poll.js';
 import { ReadingLoop } from './reading-loop.js';
@@ -48,7 +54,7 @@ export class GroupMember implements Subscription {
     private readonly parts: {
       /** Its own: a heartbeat must not wait behind reads. Closed by stop(). */
       readonly connection: Connection;
-      readonly read: (at: TopicPartition, from: bigint) => Promise<LogRecord[]>;
+      readonly read: (at: TopicPartition, from: bigint) => Promise<ReadRecords>;
       readonly notifications: Notifications;
       readonly poll: PartitionPoll;
       readonly times: GroupTimes;

@@ -2,6 +2,7 @@ import type { Topic } from '#libs/contracts/topics.js';
 import { CodedError } from '#libs/kernel/coded-error.js';
 import type { LogRecord, TopicPartition } from '../port.js';
 import type { Connection } from './connection.js';
+import { recordsOf } from './log-rows.js';
 
 // Error codes of deploy/migrations/event-log.
 const PRODUCER_UNKNOWN = 'CSL01';
@@ -114,28 +115,28 @@ export async function trimStep(
   return { first: BigInt(row.first_offset), deleted: row.deleted };
 }
 
-const READ_RECORDS = 500;
-const READ_BYTES = 1024 * 1024;
+const READ_RECORDS = 2_000;
+const READ_BYTES = 2 * 1024 * 1024;
 
-/** Records from the offset on, in order: up to 500, or the first that together reach 1 MiB. */
+/** Records that follow each other, and whether more of them were there than one reading takes. */
+export interface ReadRecords {
+  readonly records: readonly LogRecord[];
+  readonly more: boolean;
+}
+
+/** Records from the offset on, in order: up to 2,000, or the first that together reach 2 MiB. */
 export async function readRecords(
   connection: Connection,
   at: TopicPartition,
   from: bigint,
-): Promise<LogRecord[]> {
-  const rows = await connection.query<{ offset: string; key: Buffer; value: Buffer; appended_ms: string }>(
-    'SELECT "offset", key, value, appended_ms FROM event_log.read($1, $2, $3, $4, $5)',
-    [at.topic, at.partition, from, READ_RECORDS, READ_BYTES],
+): Promise<ReadRecords> {
+  // COPY takes no parameters; the topic is one of the contract's own names.
+  const bytes = await connection.copy(
+    `SELECT "offset", key, value, appended_ms
+     FROM event_log.read('${at.topic}', ${at.partition}, ${from}, ${READ_RECORDS}, ${READ_BYTES})`,
   );
-  return rows.map((row) => ({
-    topic: at.topic,
-    partition: at.partition,
-    offset: BigInt(row.offset),
-    key: row.key,
-    value: row.value,
-    appendedAt: Number(row.appended_ms),
-    leaderEpoch: 0,
-  }));
+  const records = recordsOf(at, bytes);
+  return { records, more: records.length === READ_RECORDS || bytes.length >= READ_BYTES };
 }
 
 /** A partition that a member holds. `due` is false when another member waits for it. */

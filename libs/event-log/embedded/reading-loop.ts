@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { PartitionProgress } from '../partition-progress.js';
 import type { LogRecord, PartitionFigures, TopicPartition } from '../port.js';
-import { fatalReadError } from './log-queries.js';
+import { fatalReadError, type ReadRecords } from './log-queries.js';
 import type { PartitionPoll } from './partition-poll.js';
 import { WakeUp } from './wake-up.js';
 
@@ -21,11 +21,16 @@ export interface ReadingPosition {
   take(records: readonly LogRecord[]): Promise<boolean>;
 }
 
-/** Reads one partition of the embedded log from a position on, one batch at a time. */
+/**
+ * Reads one partition of the embedded log from a position on, one batch at a time. Where more is waiting, the
+ * next batch is read while one is being taken: two of them are in memory at the most.
+ */
 export class ReadingLoop {
   private readonly wakeUp = new WakeUp();
   private stopping = false;
   private position: bigint | undefined;
+  /** Under way since the last batch was given out: what follows it. Worth nothing once that was not taken. */
+  private ahead: Promise<ReadRecords> | undefined;
   private readonly progress: PartitionProgress;
   /** Resolves when nothing of it runs any more. */
   readonly ended: Promise<void>;
@@ -34,7 +39,7 @@ export class ReadingLoop {
     private readonly options: {
       readonly at: TopicPartition;
       readonly position: ReadingPosition;
-      readonly read: (at: TopicPartition, from: bigint) => Promise<LogRecord[]>;
+      readonly read: (at: TopicPartition, from: bigint) => Promise<ReadRecords>;
       readonly poll: PartitionPoll;
       readonly onFatal: (error: Error) => void;
       readonly logger: Logger;
@@ -95,17 +100,25 @@ export class ReadingLoop {
       this.progress.stands(this.position);
     }
     if (this.stopping) return;
-    const records = await read(at, this.position);
+    const reading = this.ahead ?? read(at, this.position);
+    this.ahead = undefined;
+    const { records, more } = await reading;
     const last = records.at(-1);
     if (last === undefined) return this.wakeUp.sleep(FALLBACK_MS);
     if (this.stopping) return;
     let taken = false;
+    const ahead = more ? read(at, last.offset + 1n) : undefined;
+    // Its failure is met where it is waited for; dropped, it concerns nobody.
+    ahead?.catch(() => undefined);
     this.progress.delivering((records[0] as LogRecord).appendedAt);
     try {
       taken = await position.take(records);
     } finally {
       this.position = taken ? last.offset + 1n : undefined;
-      if (this.position !== undefined) this.progress.stands(this.position);
+      if (this.position !== undefined) {
+        this.progress.stands(this.position);
+        this.ahead = ahead;
+      }
     }
     if (!taken) await this.pause();
   }

@@ -1,0 +1,101 @@
+import { pino } from 'pino';
+import { eventually } from '#libs/testing/eventually.js';
+import type { LogRecord, TopicPartition } from '../port.js';
+import type { ReadRecords } from './log-queries.js';
+import type { PartitionPoll } from './partition-poll.js';
+import { ReadingLoop } from './reading-loop.js';
+
+const AT: TopicPartition = { topic: 'statements', partition: 0 };
+const BATCH = 3;
+
+const recordAt = (offset: bigint): LogRecord => ({
+  ...AT,
+  offset,
+  key: null,
+  value: Buffer.from(String(offset)),
+  appendedAt: 0,
+  leaderEpoch: 0,
+});
+
+/** A log of so many records, read three at a time, and what was asked of it. */
+function logOf(count: bigint) {
+  const asked: bigint[] = [];
+  const read = (_: TopicPartition, from: bigint): Promise<ReadRecords> => {
+    asked.push(from);
+    const records: LogRecord[] = [];
+    for (let offset = from; offset < count && records.length < BATCH; offset += 1n)
+      records.push(recordAt(offset));
+    return Promise.resolve({ records, more: records.length === BATCH });
+  };
+  return { asked, read };
+}
+
+function loopOver(
+  log: ReturnType<typeof logOf>,
+  take: (records: readonly LogRecord[]) => Promise<boolean>,
+  begin: () => Promise<bigint> = () => Promise.resolve(0n),
+): ReadingLoop {
+  return new ReadingLoop({
+    at: AT,
+    read: log.read,
+    position: { begin, take },
+    poll: { watch: () => () => undefined } as unknown as PartitionPoll,
+    onFatal: (error) => {
+      throw error;
+    },
+    logger: pino({ level: 'silent' }),
+  });
+}
+
+describe('reading a partition of the embedded log', () => {
+  it('reads the next batch, and no more than that, while one is being taken', async () => {
+    const log = logOf(8n);
+    let finish: () => void = () => undefined;
+    const loop = loopOver(log, () => new Promise((resolve) => (finish = () => resolve(true))));
+    await eventually(() => expect(log.asked).toEqual([0n, 3n]));
+    finish();
+    await eventually(() => expect(log.asked).toEqual([0n, 3n, 6n]));
+    finish();
+    await eventually(() => expect(loop.next).toBe(6n));
+    const stopped = loop.stop();
+    await eventually(() => {
+      finish();
+      expect(log.asked).toEqual([0n, 3n, 6n]);
+    });
+    await stopped;
+  });
+
+  it('gives out every record once and in order', async () => {
+    const seen: bigint[] = [];
+    const loop = loopOver(logOf(20n), (records) => {
+      seen.push(...records.map(({ offset }) => offset));
+      return Promise.resolve(true);
+    });
+    await eventually(() => expect(seen).toHaveLength(20));
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, offset) => BigInt(offset)));
+    await loop.stop();
+  });
+
+  it.each([
+    ['was refused', () => Promise.resolve(false)],
+    ['failed', () => Promise.reject(new Error('the database is away'))],
+  ])(
+    'forgets what it read ahead of a batch that %s, and begins again where it is told',
+    async (_, refuse) => {
+      const log = logOf(8n);
+      const seen: bigint[] = [];
+      let begun = 0;
+      const loop = loopOver(
+        log,
+        (records) => {
+          seen.push(...records.map(({ offset }) => offset));
+          return begun === 1 ? refuse() : Promise.resolve(true);
+        },
+        () => Promise.resolve(begun++ === 0 ? 0n : 1n),
+      );
+      await eventually(() => expect(loop.next).toBe(8n));
+      expect(seen).toEqual([0n, 1n, 2n, 1n, 2n, 3n, 4n, 5n, 6n, 7n]);
+      await loop.stop();
+    },
+  );
+});
