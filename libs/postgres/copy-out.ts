@@ -99,6 +99,11 @@ class CopyOut {
           (this.wire?.stream as TappedSocket).tap = undefined;
           return at;
         }
+        if (this.headLength === 0 && length - at >= HEAD_BYTES) {
+          this.begin(type, bytes.readUInt32BE(at + 1) - 4);
+          at += HEAD_BYTES;
+          continue;
+        }
         const copied = bytes.copy(
           this.head,
           this.headLength,

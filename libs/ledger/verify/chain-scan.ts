@@ -100,7 +100,7 @@ export class ChainScan {
         else this.entry(rows);
       } while (rows.more && this.tree.size !== stop);
     }
-    await this.tiles.compare();
+    await this.tiles.compareWhenMany();
     return this.tree.size - before;
   }
 
@@ -108,6 +108,7 @@ export class ChainScan {
   async end(): Promise<void> {
     this.handOverSource();
     await this.compareRoots();
+    await this.tiles.compare();
     if (!this.gap) await this.tiles.findExtra(this.count);
   }
 

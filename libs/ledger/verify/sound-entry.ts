@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { ENTRY_MAGIC } from '#libs/tlog/entry.js';
+import { HASH_BYTES } from '#libs/tlog/hashing.js';
 import type { HashText } from '#libs/tlog/leaf-tree.js';
 import { COLUMN, type EntryRows } from './entry-row.js';
 import { EventColumnsCheck } from './event-columns-check.js';
@@ -89,7 +90,7 @@ export class SoundEntry {
       !same(bytes, typeAt, bytes, type, typeEnd - typeAt) ||
       !isAscii(bytes, tenantAt, tenantEnd) ||
       !isAscii(bytes, typeAt, typeEnd) ||
-      bytes.toString('latin1', entry + AT.prev, entry + AT.prev + 32) !== expected.head
+      !isText(bytes, entry + AT.prev, expected.head)
     )
       return false;
     if (isSealedByLedgerAt(bytes, typeAt, typeEnd)) return false;
@@ -108,9 +109,8 @@ export class SoundEntry {
       return false;
 
     const leaf = this.leafOf(bytes, entry, end);
-    const stored = offsets[COLUMN.leaf] as number;
-    if (bytes.toString('latin1', stored, stored + 32) !== leaf) return false;
-    if (bytes.toString('latin1', end - 32, end) !== commitmentOf(rows)) return false;
+    if (!isText(bytes, offsets[COLUMN.leaf] as number, leaf)) return false;
+    if (!isText(bytes, end - HASH_BYTES, commitmentOf(rows))) return false;
     if (!this.producers.advance(bytes, producerAt, producerSeq)) return false;
 
     this.leaf = leaf;
@@ -178,6 +178,13 @@ function u64(bytes: Buffer, at: number): number {
 function same(left: Buffer, leftAt: number, right: Buffer, rightAt: number, length: number): boolean {
   for (let index = 0; index < length; index += 1)
     if (left[leftAt + index] !== right[rightAt + index]) return false;
+  return true;
+}
+
+/** Whether a hash stands there. A character at a time: making a text of the bytes takes longer than comparing it. */
+function isText(bytes: Buffer, at: number, text: HashText): boolean {
+  for (let index = 0; index < HASH_BYTES; index += 1)
+    if (bytes[at + index] !== text.charCodeAt(index)) return false;
   return true;
 }
 

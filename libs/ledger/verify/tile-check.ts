@@ -7,6 +7,9 @@ import type { Findings } from './finding.js';
 
 const WIDTH = BigInt(TILE_WIDTH);
 
+/** So many tiles, half a megabyte, are compared by one query. */
+const TILES_A_QUERY = 64;
+
 /** Builds the tiles from the entries' own bytes and compares them with the stored ones. */
 export class TileCheck {
   private waiting: FilledTile[] = [];
@@ -19,6 +22,11 @@ export class TileCheck {
 
   filled(tile: FilledTile): void {
     this.waiting.push(tile);
+  }
+
+  /** To be called now and then, so that what waits to be compared stays little. */
+  async compareWhenMany(): Promise<void> {
+    if (this.waiting.length >= TILES_A_QUERY) await this.compare();
   }
 
   /** Compares the tiles that filled since the last call. */
