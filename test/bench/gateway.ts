@@ -1,5 +1,10 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
-import { startLocalStack } from '../e2e/local-stack.js';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '#libs/embedded-postgres/free-port.js';
+import { startLocalStack, type LocalStack } from '../e2e/local-stack.js';
+import { Downstream } from './downstream.js';
 import {
   havePgbench,
   pgbenchInitialise,
@@ -10,132 +15,188 @@ import {
 import { startPgbouncer } from './pgbouncer.js';
 import { median, table } from './statistics.js';
 
+/** The whole product: events are drained and sealed on the same machine meanwhile. */
+const WHOLE = 'countersign';
+/** The gateway by itself: recording is on, but nothing takes the events until the round is over. */
+const ALONE = 'gateway alone';
+
 interface Row {
   readonly protocol: Protocol;
   readonly clients: number;
   readonly tps: Readonly<Record<string, number>>;
   readonly latencyMs: Readonly<Record<string, number>>;
+  /** CPU time of the gateway's process for one statement, microseconds, by contender. */
+  readonly gatewayCpuMicroseconds: Readonly<Record<string, number>>;
+}
+
+interface Length {
+  readonly rounds: number;
+  readonly seconds: number;
 }
 
 /**
- * pgbench's select-only script through the gateway (strict recording, TLS) beside the target directly and
- * pgbouncer (session pooling, TLS to the client). Interleaved rounds in one run: only the ratios count.
+ * pgbench's select-only script through the gateway (strict recording, TLS) beside the target directly,
+ * pgbouncer (session pooling, TLS to the client) and a relay that passes bytes on unread. Interleaved rounds
+ * in one run: only the ratios count.
  */
 export async function benchGateway(options: { json: boolean; short: boolean }): Promise<void> {
   if (!(await havePgbench())) throw new Error('pgbench is not installed (Debian: postgresql-contrib)');
   const stack = await startLocalStack({ environment: { KAFKA_BROKERS: '' } });
+  const closers: (() => void | Promise<void>)[] = [() => stack.stop()];
   try {
-    const targetUrl = stack.ready.targets['shop']?.adminUrl as string;
-    await pgbenchInitialise(targetUrl);
-    const target = new URL(targetUrl);
-    const pgbouncer = await startPgbouncer({
-      targetUrl,
-      database: 'shop',
-      certificate: path.join(stack.home, 'keys', 'tls-cert.pem'),
-      key: path.join(stack.home, 'keys', 'tls-key.pem'),
-    });
-    const alice = stack.ready.identities.find((identity) => identity.name === 'alice');
-    const contenders: Contender[] = [
-      {
-        name: 'direct',
-        env: {
-          PGHOST: target.hostname,
-          PGPORT: target.port,
-          PGUSER: target.username,
-          PGPASSWORD: decodeURIComponent(target.password),
-          PGDATABASE: 'shop',
-          PGSSLMODE: 'disable',
-        },
-      },
-      ...(pgbouncer === undefined
-        ? []
-        : [
-            {
-              name: 'pgbouncer',
-              env: {
-                PGHOST: '127.0.0.1',
-                PGPORT: `${pgbouncer.port}`,
-                PGUSER: 'alice',
-                PGDATABASE: 'shop',
-                PGSSLMODE: 'require',
-              },
-            },
-          ]),
-      {
-        name: 'countersign',
-        env: {
-          PGHOST: '127.0.0.1',
-          PGPORT: `${stack.ready.gateway.postgres.port}`,
-          PGUSER: 'alice',
-          PGPASSWORD: alice?.password ?? '',
-          PGDATABASE: 'shop',
-          PGSSLMODE: 'require',
-        },
-      },
-    ];
+    await pgbenchInitialise(targetUrlOf(stack).href);
+    const contenders = await contendersFor(stack, closers);
     const rows: Row[] = [];
-    for (const protocol of ['simple', 'extended', 'prepared'] as const) {
-      for (const clients of options.short ? [8] : [1, 8, 32]) {
-        rows.push(
-          await compare(
-            contenders,
-            protocol,
-            clients,
-            options.short ? { rounds: 1, seconds: 2 } : { rounds: 3, seconds: 4 },
-          ),
-        );
+    for (const protocol of ['simple', 'extended', 'prepared'] as const)
+      for (const clients of options.short ? [8] : [1, 8, 32, 128]) {
+        const length = options.short ? { rounds: 1, seconds: 3 } : { rounds: 3, seconds: 4 };
+        rows.push(await compare(stack, contenders, { protocol, clients, length }));
       }
-    }
-    await pgbouncer?.stop();
     if (options.json) console.log(JSON.stringify({ bench: 'gateway', rows }));
     else print(rows, contenders);
-    if (pgbouncer === undefined) console.error('left out: pgbouncer (not installed)');
+    if (!contenders.some(({ name }) => name === 'pgbouncer'))
+      console.error('left out: pgbouncer (not installed)');
   } finally {
-    await stack.stop();
+    for (const close of closers.reverse()) await close();
   }
 }
 
+const targetUrlOf = (stack: LocalStack): URL => new URL(stack.ready.targets['shop']?.adminUrl as string);
+
+async function contendersFor(
+  stack: LocalStack,
+  closers: (() => void | Promise<void>)[],
+): Promise<Contender[]> {
+  const target = targetUrlOf(stack);
+  const certificate = path.join(stack.home, 'keys', 'tls-cert.pem');
+  const key = path.join(stack.home, 'keys', 'tls-key.pem');
+  const admin = {
+    PGUSER: target.username,
+    PGPASSWORD: decodeURIComponent(target.password),
+    PGDATABASE: 'shop',
+  };
+  const relayPort = await freePort();
+  const relay = fork(
+    fileURLToPath(new URL('./bare-relay.js', import.meta.url)),
+    [`${relayPort}`, target.hostname, target.port, certificate, key],
+    { stdio: 'inherit' },
+  );
+  closers.push(() => void relay.kill());
+  await once(relay, 'message');
+  const pgbouncer = await startPgbouncer({ targetUrl: target.href, database: 'shop', certificate, key });
+  if (pgbouncer !== undefined) closers.push(() => pgbouncer.stop());
+  const alice = stack.ready.identities.find((identity) => identity.name === 'alice');
+  const gateway = {
+    PGHOST: '127.0.0.1',
+    PGPORT: `${stack.ready.gateway.postgres.port}`,
+    PGUSER: 'alice',
+    PGPASSWORD: alice?.password ?? '',
+    PGDATABASE: 'shop',
+    PGSSLMODE: 'require',
+  };
+  return [
+    {
+      name: 'direct',
+      env: { ...admin, PGHOST: target.hostname, PGPORT: target.port, PGSSLMODE: 'disable' },
+    },
+    ...(pgbouncer === undefined
+      ? []
+      : [
+          {
+            name: 'pgbouncer',
+            env: {
+              PGHOST: '127.0.0.1',
+              PGPORT: `${pgbouncer.port}`,
+              PGUSER: 'alice',
+              PGDATABASE: 'shop',
+              PGSSLMODE: 'require',
+            },
+          },
+        ]),
+    {
+      name: 'bare relay',
+      env: { ...admin, PGHOST: '127.0.0.1', PGPORT: `${relayPort}`, PGSSLMODE: 'require' },
+    },
+    { name: WHOLE, env: gateway },
+    { name: ALONE, env: gateway },
+  ];
+}
+
 async function compare(
+  stack: LocalStack,
   contenders: readonly Contender[],
-  protocol: Protocol,
-  clients: number,
-  { rounds, seconds }: { rounds: number; seconds: number },
+  { protocol, clients, length }: { protocol: Protocol; clients: number; length: Length },
 ): Promise<Row> {
-  const tps = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  const latency = new Map<string, number[]>(contenders.map(({ name }) => [name, []]));
-  for (let round = 0; round < rounds; round += 1) {
+  const downstream = new Downstream(stack);
+  const tps = new Figures();
+  const latency = new Figures();
+  const cpu = new Figures();
+  for (let round = 0; round < length.rounds; round += 1) {
     for (const contender of contenders) {
+      const { name } = contender;
       process.stderr.write(
-        `${protocol}, ${clients} clients, round ${round + 1} of ${rounds}: ${contender.name}\n`,
+        `${protocol}, ${clients} clients, round ${round + 1} of ${length.rounds}: ${name}\n`,
       );
-      const measured = await pgbenchSelectOnly(contender, { protocol, clients, seconds });
-      tps.get(contender.name)?.push(measured.tps);
-      latency.get(contender.name)?.push(measured.latencyMs);
+      const isGateway = name === WHOLE || name === ALONE;
+      if (name === ALONE) await downstream.freeze();
+      try {
+        const before = isGateway ? await downstream.gatewayCpuSeconds() : 0;
+        const measured = await pgbenchSelectOnly(contender, { protocol, clients, seconds: length.seconds });
+        tps.add(name, measured.tps);
+        latency.add(name, measured.latencyMs);
+        if (isGateway) {
+          const used = (await downstream.gatewayCpuSeconds()) - before;
+          cpu.add(name, (used * 1e6) / (measured.tps * length.seconds));
+        }
+      } finally {
+        if (name === ALONE) await downstream.thaw();
+      }
+      if (isGateway) await downstream.settled();
     }
   }
-  const medians = (values: Map<string, number[]>): Record<string, number> =>
-    Object.fromEntries([...values].map(([name, list]) => [name, median(list)]));
-  return { protocol, clients, tps: medians(tps), latencyMs: medians(latency) };
+  return {
+    protocol,
+    clients,
+    tps: tps.medians(),
+    latencyMs: latency.medians(),
+    gatewayCpuMicroseconds: cpu.medians(),
+  };
+}
+
+class Figures {
+  private readonly values = new Map<string, number[]>();
+
+  add(name: string, value: number): void {
+    this.values.set(name, [...(this.values.get(name) ?? []), value]);
+  }
+
+  medians(): Record<string, number> {
+    return Object.fromEntries([...this.values].map(([name, list]) => [name, median(list)]));
+  }
 }
 
 function print(rows: readonly Row[], contenders: readonly Contender[]): void {
   const names = contenders.map(({ name }) => name);
-  const others = names.filter((name) => name !== 'countersign');
+  const reference = names.includes('pgbouncer') ? 'pgbouncer' : 'direct';
+  const ratio = (row: Row, name: string): string =>
+    ((row.tps[name] ?? 0) / (row.tps[reference] ?? Number.NaN)).toFixed(2);
   console.log(
     table([
       [
         'protocol',
         'clients',
         ...names.map((name) => `${name} tps`),
-        ...others.map((name) => `of ${name}`),
+        ...['bare relay', WHOLE, ALONE].map((name) => `${name} of ${reference}`),
         'added ms',
+        'gateway CPU µs',
       ],
       ...rows.map((row) => [
         row.protocol,
         `${row.clients}`,
         ...names.map((name) => (row.tps[name] ?? 0).toFixed(0)),
-        ...others.map((name) => ((row.tps['countersign'] ?? 0) / (row.tps[name] ?? Number.NaN)).toFixed(2)),
-        ((row.latencyMs['countersign'] ?? 0) - (row.latencyMs['direct'] ?? 0)).toFixed(2),
+        ...['bare relay', WHOLE, ALONE].map((name) => ratio(row, name)),
+        ((row.latencyMs[WHOLE] ?? 0) - (row.latencyMs['direct'] ?? 0)).toFixed(2),
+        (row.gatewayCpuMicroseconds[ALONE] ?? 0).toFixed(0),
       ]),
     ]),
   );
