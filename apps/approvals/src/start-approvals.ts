@@ -29,6 +29,7 @@ import { publishPolicy } from './policy/publish-policy.js';
 import { repeat, type Repeated } from './request/automation/repeat.js';
 import { notifyReviewers } from './request/automation/when-a-request-is-routed-then-notify/notify-reviewers.js';
 import { trimClientKeys } from './request/automation/when-keys-are-old-then-trim/trim-client-keys.js';
+import { trimReviewParts } from './request/automation/when-parts-are-old-then-trim/trim-review-parts.js';
 import { routeWaitingRequests } from './request/automation/when-a-policy-is-known-then-route/route-waiting-requests.js';
 import { expireDueRequests } from './request/automation/when-time-runs-out-then-expire/expire-due-requests.js';
 import { RequestChanges } from './request/read/request-changes.js';
@@ -223,6 +224,7 @@ export async function startApprovals(config: ApprovalsConfig, given: Surrounding
   automate('notify', () => notifyReviewers({ pool, executor, directory, clock, logger, limit }));
   automate('expire-policy-changes', () => policyChanges.expireDue());
   automate('trim-keys', () => trimClientKeys(pool));
+  automate('trim-parts', () => trimReviewParts(pool));
   if (watch !== undefined)
     automate('policy', async () => {
       await watch.look();

@@ -18,6 +18,7 @@ export const eventDefinitions = [
   statement.textChunkRecorded,
   statement.outcomeRecorded,
   statement.decisionRejected,
+  review.reviewPartRecorded,
   review.reviewAsked,
   review.reviewCancelled,
   review.reviewReleased,

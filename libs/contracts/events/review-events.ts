@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bindingSchema } from '../binding.js';
+import { inPartsSchema, MAX_PARTS } from '../binding-parts.js';
 import { sha256HexSchema, timeSchema, uuidSchema } from '../envelope.js';
 import { defineEvent } from './define-event.js';
 import { signalsSchema } from './signals.js';
@@ -25,6 +26,25 @@ export const reviewAsked = defineEvent('review.asked', 1, 'requests', {
   wait: z.enum(['hold', 'retry']).optional(),
   /** With `retry`: the gateway looks for the receipt until then; no grant is used up for this attempt later. */
   answerBy: timeSchema.optional(),
+  /** The binding's statements are too long for one event: they stand in parts before it, and an empty one here. */
+  statementsInParts: inPartsSchema.optional(),
+});
+
+/** A part of the statements of a binding, before its review.asked and on the same key. Signed by the gateway. */
+export const reviewPartRecorded = defineEvent('review.part-recorded', 1, 'requests', {
+  gatewayId: uuidSchema,
+  intentId: uuidSchema,
+  /** Of all parts joined. */
+  sha256: sha256HexSchema,
+  index: z
+    .int()
+    .min(0)
+    .max(MAX_PARTS - 1),
+  count: z.int().min(1).max(MAX_PARTS),
+  text: z
+    .string()
+    .max(500_000)
+    .regex(/^[ -~]+$/, 'must be printable ASCII'),
 });
 
 /** The hold ended before a decision: the client went or cancelled, time ran out, the gateway stopped. */

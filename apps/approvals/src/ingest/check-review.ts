@@ -10,6 +10,7 @@ import { bindingContradiction } from './binding-contradiction.js';
 /** A gateway's word about one of its holds, after its signature was found good. */
 export type ReviewEvent =
   | EventOf<'review.asked'>
+  | EventOf<'review.part-recorded'>
   | EventOf<'review.cancelled'>
   | EventOf<'review.released'>
   | EventOf<'review.concluded'>;
@@ -27,28 +28,34 @@ export interface Rejection {
 
 export type CheckedReview =
   | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  | { readonly kind: 'part'; readonly event: EventOf<'review.part-recorded'> }
   | { readonly kind: 'asked'; readonly event: EventOf<'review.asked'>; readonly digest: string }
-  | { readonly kind: 'told'; readonly event: Exclude<ReviewEvent, { type: 'review.asked' }> };
+  | {
+      readonly kind: 'told';
+      readonly event: Exclude<ReviewEvent, { type: 'review.asked' | 'review.part-recorded' }>;
+    };
+
+/** A question whose signature is good and whose binding is not looked at yet: its statements may stand in parts. */
+export interface Question {
+  readonly kind: 'question';
+  readonly event: EventOf<'review.asked'>;
+}
 
 /**
  * What a record of the topic `requests` says, if it may be believed. The checks stand in this order:
- * signature (then only the signed body is read), form, the fields that must agree with each other, time.
- * The digest is computed here, from the binding that reviewers will be shown. Never throws for what a
- * record contains. `now` is milliseconds since 1970.
+ * signature (then only the signed body is read), form, the fields that must agree with each other; of a question
+ * checkQuestion goes on. Never throws for what a record contains.
  */
 export function checkReview(
   record: Pick<LogRecord, 'key' | 'value'>,
   trusted: TrustedKeys,
   tenant: string,
-  now: number,
   ties: GatewayTies = new Map(),
-): CheckedReview {
+): Exclude<CheckedReview, { kind: 'asked' }> | Question {
   const key = record.key?.toString('utf8');
   const keyed = key !== undefined && isUuid(key) ? key : undefined;
-  const reject = (reason: RejectionReason, detail: string, causationId?: string): CheckedReview => ({
-    kind: 'rejected',
-    rejection: { reason, detail: detail.slice(0, 1024), requestId: keyed, causationId },
-  });
+  const reject = (reason: RejectionReason, detail: string, causationId?: string) =>
+    rejected(reason, detail, keyed, causationId);
   if (record.value === null) return reject('malformed', 'the record is empty');
   const signature = verifyEvent(record.value, trusted);
   if (!signature.ok) {
@@ -64,6 +71,7 @@ export function checkReview(
   const { event } = parsed;
   switch (event.type) {
     case 'review.asked':
+    case 'review.part-recorded':
     case 'review.cancelled':
     case 'review.released':
     case 'review.concluded':
@@ -76,13 +84,46 @@ export function checkReview(
   if (event.requestId === undefined || event.requestId !== keyed)
     return reject('malformed', 'the record does not stand under its own request id', event.id);
   if (event.tenant !== tenant) return reject('malformed', 'the event is of another tenant', event.id);
-  if (event.type !== 'review.asked') return { kind: 'told', event };
+  if (event.type === 'review.asked') return { kind: 'question', event };
+  if (event.type === 'review.part-recorded') return { kind: 'part', event };
+  return { kind: 'told', event };
+}
 
+type Rejected = Extract<CheckedReview, { kind: 'rejected' }>;
+
+const rejected = (
+  reason: RejectionReason,
+  detail: string,
+  requestId: string | undefined,
+  causationId: string | undefined,
+): Rejected => ({
+  kind: 'rejected',
+  rejection: { reason, detail: detail.slice(0, 1024), requestId, causationId },
+});
+
+/**
+ * A question with the statements its binding holds, if it may be believed. `statements` are those of its parts, where
+ * it has any; undefined: they are missing. The digest is computed here, from the binding that reviewers will be shown.
+ * `now` is milliseconds since 1970.
+ */
+export function checkQuestion(
+  question: Question['event'],
+  statements: Binding['statements'] | undefined,
+  now: number,
+): Rejected | Extract<CheckedReview, { kind: 'asked' }> {
+  const reject = (reason: RejectionReason, detail: string): Rejected =>
+    rejected(reason, detail, question.requestId, question.id);
+  const inParts = question.statementsInParts !== undefined;
+  if (inParts && statements === undefined)
+    return reject('malformed', 'the parts of what is to be approved are missing or are others');
+  const binding =
+    inParts && statements !== undefined ? { ...question.binding, statements } : question.binding;
+  const event = { ...question, binding };
   const contradiction = bindingContradiction(event);
-  if (contradiction !== undefined) return reject('malformed', contradiction, event.id);
-  if (Date.parse(event.holdExpiresAt) <= now) return reject('hold-ended', 'the hold has ended', event.id);
+  if (contradiction !== undefined) return reject('malformed', contradiction);
+  if (Date.parse(event.holdExpiresAt) <= now) return reject('hold-ended', 'the hold has ended');
   const digest = digestOf(event.binding);
-  if (digest === undefined) return reject('malformed', 'the binding cannot be encoded', event.id);
+  if (digest === undefined) return reject('malformed', 'the binding cannot be encoded');
   return { kind: 'asked', event, digest };
 }
 

@@ -2,6 +2,7 @@ import type { LogRecord, RecordToAppend } from '#libs/event-log/port.js';
 import type { Directory } from '#libs/identity/directory.js';
 import { systemClock } from '#libs/kernel/clock.js';
 import { newId } from '#libs/kernel/uuid.js';
+import { findBindings } from '../request/read/request-queries.js';
 import { PolicyShelf } from '../policy/policy-shelf.js';
 import { publishPolicy } from '../policy/publish-policy.js';
 import { RequestExecutor } from '../request/write/request-executor.js';
@@ -115,6 +116,40 @@ describe('a consumer of requests', () => {
     await first.handle(at, [{ ...delivered(record, 0), offset: await first.claim(at) }]);
     expect(await other.handle(at, [{ ...delivered(record, 0), offset: 0n }])).toBe('stored');
     expect(await countEvents(record)).toBe(2);
+  });
+
+  it('takes a question whose statements stand in parts, in one batch or several, and none without its own', async () => {
+    const one = consumer();
+    const from = await one.claim(at);
+    const take = (records: readonly RecordToAppend[]) =>
+      one.handle(
+        at,
+        records.map((record, index) => ({ ...delivered(record, 0), offset: from + BigInt(index) })),
+      );
+    const long = (text: string) => {
+      const { parts, asked, binding } = gateway.hold({ policyHash: POLICY.hash, sql: text });
+      return { parts: parts.map((part) => gateway.record(part)), asked: gateway.record(asked), binding };
+    };
+    const [whole, inTwo, incomplete, another] = ['a', 'b', 'c', 'd'].map((each) =>
+      long(`ALTER TABLE customers ADD ${each} text DEFAULT '${each.repeat(1_048_576)}'`),
+    ) as [ReturnType<typeof long>, ReturnType<typeof long>, ReturnType<typeof long>, ReturnType<typeof long>];
+    expect(whole.parts).toHaveLength(4);
+    rejections.length = 0;
+    await take([...whole.parts, whole.asked]);
+    await take(inTwo.parts);
+    await take([inTwo.asked]);
+    expect(rejections).toEqual([]);
+    for (const { asked, binding } of [whole, inTwo]) {
+      expect((await findBindings(platform.pool, [asked.key])).get(asked.key)).toEqual(binding);
+      expect(await countEvents(asked)).toBe(2);
+    }
+    const foreign = another.parts.map((part) => ({ ...part, key: incomplete.asked.key }));
+    await take([...incomplete.parts.slice(1), ...foreign, incomplete.asked]);
+    expect(rejections.map(({ detail }) => detail).at(-1)).toMatch(/parts .* are missing or are others/);
+    expect(rejections).toHaveLength(1 + foreign.length);
+    await take([inTwo.asked]);
+    expect(rejections).toHaveLength(1 + foreign.length);
+    expect(await countEvents(inTwo.asked)).toBe(2);
   });
 
   it('stores a batch with good and bad records whole: the bad ones stop nothing', async () => {

@@ -10,9 +10,10 @@ import type { RequestCommand } from '../request/domain/request-command.js';
 import type { RequestExecutor } from '../request/write/request-executor.js';
 import type { RequestUnit } from '../request/write/request-unit.js';
 import type { Planned, ReviewPlanner } from '../routing/review-planner.js';
-import { checkReview, type CheckedReview, type Rejection } from './check-review.js';
+import { checkQuestion, checkReview, type CheckedReview, type Rejection } from './check-review.js';
 import { keepBinding } from './keep-binding.js';
 import { openCommand } from './open-command.js';
+import { keepPart, ReviewParts } from './review-parts.js';
 import { requestOfAttempt, takeAttempt, type OpenedForRetry } from './take-attempt.js';
 
 export interface RequestsConsumerDependencies {
@@ -88,10 +89,8 @@ export class RequestsConsumer implements PartitionHandler {
     if (last === undefined) return 'stored';
     const epoch = this.epochs.get(partition);
     if (epoch === undefined) return 'fenced';
-    const { clock, executor, gatewayKeys, gatewayTies, tenant } = this.dependencies;
-    const checked = records.map((record) =>
-      checkReview(record, gatewayKeys, tenant, clock.now(), gatewayTies),
-    );
+    const { executor } = this.dependencies;
+    const checked = await this.check(records);
     // Made before the transaction: the shelf has a connection of its own, and policies only ever appear.
     const plans = await this.plansOf(checked.filter((review) => review.kind === 'asked'));
     const rejections: Rejection[] = [];
@@ -116,6 +115,23 @@ export class RequestsConsumer implements PartitionHandler {
     return 'stored';
   }
 
+  /** Of the parts of a long question those before this batch are stored, and committed. */
+  private async check(records: readonly LogRecord[]): Promise<CheckedReview[]> {
+    const { pool, clock, gatewayKeys, gatewayTies, tenant } = this.dependencies;
+    const parts = new ReviewParts(pool);
+    const checked: CheckedReview[] = [];
+    for (const record of records) {
+      const review = checkReview(record, gatewayKeys, tenant, gatewayTies);
+      if (review.kind === 'part') parts.add(review.event);
+      checked.push(
+        review.kind === 'question'
+          ? checkQuestion(review.event, await parts.statementsOf(review.event), clock.now())
+          : review,
+      );
+    }
+    return checked;
+  }
+
   private async plansOf(asked: readonly Asked[]): Promise<Map<string, Planned>> {
     const plans = new Map<string, Planned>();
     for (const { event } of asked) {
@@ -132,6 +148,9 @@ export class RequestsConsumer implements PartitionHandler {
     switch (review.kind) {
       case 'rejected':
         return Promise.resolve(review.rejection);
+      case 'part':
+        batch.unit.afterAppend(() => keepPart(batch.tx, review.event));
+        return Promise.resolve(undefined);
       case 'asked':
         return this.takeAsked(review, batch);
       case 'told':

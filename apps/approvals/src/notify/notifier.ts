@@ -16,7 +16,7 @@ export interface Notification {
   /** The same when it is sent again. */
   readonly id: string;
   readonly event: NotifiedEvent;
-  /** Of `request.waiting`: the how manieth time people are told, from 1. Of an end: 1. */
+  /** Of `request.waiting`: counts the times people are told, from 1. Of an end: 1. */
   readonly step: number;
 }
 

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Binding } from '#libs/contracts/binding.js';
+import { cutStatements, STATEMENT_IN_PARTS } from '#libs/contracts/binding-parts.js';
 import type { Envelope } from '#libs/contracts/envelope.js';
 import { keyIdOf, signEvent, type SigningKey, type TrustedKeys } from '#libs/contracts/event-signature.js';
 import type { Signals } from '#libs/contracts/events/signals.js';
@@ -33,6 +34,8 @@ export interface Hold {
   readonly binding: Binding;
   /** The event that asks; change it before it is signed to tell a lie. */
   readonly asked: Envelope & Record<string, unknown>;
+  /** What comes before it, where its statements are too long for one event. */
+  readonly parts: readonly (Envelope & Record<string, unknown>)[];
 }
 
 const SETTINGS: Binding['settings'] = {
@@ -101,13 +104,19 @@ export class SampleGateway {
       insideTransaction: false,
       unpinned: [],
     };
+    const cut = cutStatements(binding.statements);
+    const parts = (cut?.parts ?? []).map((text, index) => ({
+      ...this.envelope('review.part-recorded', requestId, now),
+      ...{ gatewayId: this.gatewayId, intentId, ...cut?.inParts, index, text },
+    }));
     const asked = {
       ...this.envelope('review.asked', requestId, now),
       sessionId,
       identity: requester,
       gatewayId: this.gatewayId,
       intentId,
-      binding,
+      binding: cut === undefined ? binding : { ...binding, statements: [STATEMENT_IN_PARTS] },
+      ...(cut === undefined ? {} : { statementsInParts: cut.inParts }),
       statement: {
         ...(text.length > MAX_INLINE_TEXT_BYTES ? {} : { text: text.toString('utf8') }),
         sha256: sha256Hex(text),
@@ -129,7 +138,7 @@ export class SampleGateway {
       ...(options.answerBy === undefined ? {} : { answerBy: new Date(options.answerBy).toISOString() }),
       ...(options.signals === undefined ? {} : { signals: options.signals }),
     };
-    return { requestId, intentId, binding, asked };
+    return { requestId, intentId, binding, asked, parts };
   }
 
   /** An event about a hold that was asked for. */
@@ -156,7 +165,7 @@ export class SampleGateway {
 
   async ask(producer: EventLogProducer, options: HoldOptions): Promise<Hold> {
     const hold = this.hold(options);
-    await producer.append([this.record(hold.asked)]);
+    await producer.append([...hold.parts, hold.asked].map((event) => this.record(event)));
     return hold;
   }
 

@@ -172,7 +172,7 @@ export class HeldStatement implements Held, Attempt {
     const left = this.expiresMs - this.record.age();
     const retry = this.retries ? { answerWithinMs: limits.retryAnswerMs } : undefined;
     this.asked = true;
-    this.append([this.record.asked(read.binding, left, retry, this.signals)], () => {
+    this.append(this.record.asked(read.binding, left, retry, this.signals), () => {
       if (this.stage !== 'recording') return;
       this.stage = 'waiting';
       if (retry === undefined) {

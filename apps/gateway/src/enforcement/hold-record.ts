@@ -1,4 +1,5 @@
 import type { Binding } from '#libs/contracts/binding.js';
+import { cutStatements, STATEMENT_IN_PARTS, type CutStatements } from '#libs/contracts/binding-parts.js';
 import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Outcome } from '#libs/contracts/events/statement-events.js';
 import type { DraftEvent } from '../spool/spool.js';
@@ -43,20 +44,23 @@ export class HoldRecord {
     ];
   }
 
+  /** The question, after the parts of what is too long for one event. */
   asked(
     binding: Binding,
     endsInMs: number,
     retry: { answerWithinMs: number } | undefined,
     signals: Signals | undefined,
-  ): DraftEvent {
+  ): DraftEvent[] {
     const { recorder, clock, insideTransaction } = this.context;
     const { recorded, verdict } = this.request.considered;
     const inMs = (ms: number): string => new Date(clock.now() + Math.max(0, ms)).toISOString();
-    return recorder.draft(
+    const cut = cutStatements(binding.statements);
+    const asked = recorder.draft(
       'review.asked',
       {
         ...this.ids(),
-        binding,
+        binding: cut === undefined ? binding : { ...binding, statements: [STATEMENT_IN_PARTS] },
+        ...(cut === undefined ? {} : { statementsInParts: cut.inParts }),
         statement: recorded,
         verdict: recorder.verdict(verdict),
         holdExpiresAt: inMs(endsInMs),
@@ -65,6 +69,17 @@ export class HoldRecord {
         ...(retry === undefined ? {} : { wait: 'retry' as const, answerBy: inMs(retry.answerWithinMs) }),
       },
       { requestId: this.requestId, signed: true },
+    );
+    return [...(cut === undefined ? [] : this.parts(cut)), asked];
+  }
+
+  private parts({ inParts, parts }: CutStatements): DraftEvent[] {
+    return parts.map((text, index) =>
+      this.context.recorder.draft(
+        'review.part-recorded',
+        { ...this.ids(), ...inParts, index, text },
+        { requestId: this.requestId, signed: true },
+      ),
     );
   }
 

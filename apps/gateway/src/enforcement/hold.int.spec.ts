@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import { approvalDigest } from '#libs/contracts/approval-digest.js';
+import { joinStatements } from '#libs/contracts/binding-parts.js';
 import type { EventOf } from '#libs/contracts/events/registry.js';
 import { newId } from '#libs/kernel/uuid.js';
 import { eventually } from '#libs/testing/eventually.js';
@@ -74,6 +75,27 @@ describe('a statement that needs approval', () => {
       'review.concluded',
       (event) => event.requestId === held.requestId && event.outcome === 'completed',
     );
+  });
+
+  it('of a million bytes is asked for in parts before the question, and runs as it was approved', async () => {
+    const text = `ALTER TABLE customers ADD COLUMN long text /* ${'z'.repeat(1_048_576)} */`;
+    const client = await gateway.connect();
+    const result = client.query(text);
+    const asked = await gateway.event('review.asked', (event) => event.statement.bytes === text.length);
+    const parts = gateway
+      .of('review.part-recorded')
+      .filter(({ requestId }) => requestId === asked.requestId)
+      .sort((a, b) => a.index - b.index);
+    const { statementsInParts: inParts } = asked;
+    const statements = joinStatements(
+      parts.map((part) => part.text),
+      inParts as NonNullable<typeof inParts>,
+    );
+    expect(statements?.map((one) => Buffer.from(one.text, 'base64').toString())).toEqual([text]);
+    const digest = approvalDigest({ ...asked.binding, statements: statements ?? [] }).toString('hex');
+    await gateway.decide({ requestId: asked.requestId as string, digest });
+    expect((await result).command).toBe('ALTER');
+    expect(await columns()).toContain('long');
   });
 
   it('tells its client how far the review is and what reviewers say, and believes only the signature', async () => {
