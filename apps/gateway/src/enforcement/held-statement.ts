@@ -105,7 +105,9 @@ export class HeldStatement implements Held, Attempt {
     // Times of one clock; an older one was sent again.
     if (this.progress !== undefined && progress.issuedAt < this.progress.issuedAt) return;
     this.progress = progress;
-    this.notice(progress.comment);
+    if (progress.comment === undefined) return this.notice();
+    const leftMs = this.expiresMs - this.record.age();
+    this.tell(holdText.questionNotice(this.requestId, progress.comment, leftMs));
   }
 
   answer(receipt: Receipt): boolean {
@@ -271,16 +273,14 @@ export class HeldStatement implements Held, Attempt {
     this.every(this.context.limits.noticeEveryMs, () => this.notice());
   }
 
-  private notice(comment?: Progress['comment']): void {
+  private notice(): void {
     const { verdict } = this.request.considered;
     const leftMs = this.expiresMs - this.record.age();
     const { signals, progress } = this;
-    const { message, detail, hint } = holdText.notice(this.requestId, verdict, {
-      leftMs,
-      signals,
-      progress,
-      comment,
-    });
+    this.tell(holdText.notice(this.requestId, verdict, { leftMs, signals, progress }));
+  }
+
+  private tell({ message, detail, hint }: holdText.Notice): void {
     this.context.notice(message, detail, hint);
   }
 

@@ -15,10 +15,16 @@ const lasting = (ms: number): string => {
 };
 
 /** What people wrote, without what a terminal or the protocol would act on. */
-const plain = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
+const plain = (text: string): string => text.replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
 
 const signed = ({ signed, needed, escalated }: Progress): string =>
   `${signed} of ${needed} ${needed === 1 ? 'signature' : 'signatures'}${escalated === 0 ? '' : ', escalated'}`;
+
+export interface Notice {
+  readonly message: string;
+  readonly detail: string;
+  readonly hint: string;
+}
 
 export function notice(
   requestId: string,
@@ -28,21 +34,38 @@ export function notice(
     readonly signals: Signals | undefined;
     /** The last that was heard of the review. */
     readonly progress: Progress | undefined;
-    /** Only in the notice that is given because of it. */
-    readonly comment: Progress['comment'];
   },
-): { message: string; detail: string; hint: string } {
-  const { leftMs, signals, progress, comment } = state;
+): Notice {
+  const { leftMs, signals, progress } = state;
   const so = progress === undefined ? '' : ` (${signed(progress)})`;
   const facts = [
-    ...(comment === undefined ? [] : [`${plain(comment.by)} says: ${plain(comment.text)}`]),
     `Rule ${verdict.rule}: ${verdict.reason.replace(/\.$/, '')}. The hold ends in ${lasting(leftMs)}.`,
     ...(signals === undefined ? [] : [signalsText(signals)]),
   ];
   return {
     message: `statement held: request ${requestId} waits for ${quorum(verdict)}${so}`,
-    detail: facts.join(comment === undefined ? ' ' : '\n'),
+    detail: facts.join(' '),
     hint: `A reviewer decides with: countersign requests approve ${requestId}. Cancelling gives the request up.`,
+  };
+}
+
+/** The most of what somebody asks that stands in a message; the whole of it stands in the detail. */
+const ASKED_CHARACTERS = 200;
+
+/** What a reviewer asks or says, and how to answer: clients that show only messages show it too. */
+export function questionNotice(
+  requestId: string,
+  { by, text }: NonNullable<Progress['comment']>,
+  leftMs: number,
+): Notice {
+  const [who, asked] = [plain(by), plain(text)];
+  const characters = [...asked];
+  const short =
+    characters.length <= ASKED_CHARACTERS ? asked : `${characters.slice(0, ASKED_CHARACTERS).join('')} …`;
+  return {
+    message: `${who} writes about held request ${requestId}: ${short}`,
+    detail: `${who} says: ${asked}\nThe statement goes on waiting. The hold ends in ${lasting(leftMs)}.`,
+    hint: `Answer from another terminal with: countersign requests comment ${requestId} '...', or in the request's thread in Slack.`,
   };
 }
 

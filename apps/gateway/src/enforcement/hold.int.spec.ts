@@ -12,9 +12,15 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.dispose());
 
+interface Said {
+  readonly message?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
 interface HeldQuery {
   readonly client: Client;
-  readonly notices: { message?: string | undefined; detail?: string | undefined }[];
+  readonly notices: Said[];
   readonly result: Promise<{ command?: string; error?: { code?: string; message: string; detail?: string } }>;
   readonly asked: EventOf<'review.asked'>;
   readonly requestId: string;
@@ -24,7 +30,7 @@ interface HeldQuery {
 /** Sends a statement that the built-in policy holds, and waits until it is asked for. */
 async function hold(text: string, values?: unknown[], client?: Client): Promise<HeldQuery> {
   const session = client ?? (await gateway.connect());
-  const notices: { message?: string | undefined; detail?: string | undefined }[] = [];
+  const notices: Said[] = [];
   session.on('notice', (notice) => notices.push(notice));
   const result = session.query(text, values as never).then(
     ({ command }) => ({ command }),
@@ -112,9 +118,11 @@ describe('a statement that needs approval', () => {
       issuedAt: new Date(Date.now() + 1_000).toISOString(),
       comment: { by: 'bob', text: 'why \u001b[2Jnow?\u0000' },
     });
-    const said = (): string | undefined =>
-      held.notices.find(({ detail }) => /^bob says: why +\[2Jnow\?\n/.test(detail ?? ''))?.message;
-    await eventually(() => expect(said()).toContain(`held: request ${requestId}`));
+    const asked = `bob writes about held request ${requestId}: why [2Jnow?`;
+    await eventually(() => expect(held.notices.map(({ message }) => message)).toContain(asked));
+    const question = held.notices.find(({ message }) => message === asked);
+    expect(question?.detail).toMatch(/^bob says: why \[2Jnow\?\nThe statement goes on waiting\./);
+    expect(question?.hint).toContain(`countersign requests comment ${requestId} '...'`);
     const messages = held.notices.map(({ message }) => message ?? '');
     expect(messages.filter((message) => message.includes('(1 of 2 signatures, escalated)'))).toHaveLength(1);
     expect(messages.filter((message) => message.includes('2 of 2'))).toEqual([]);
