@@ -1,10 +1,23 @@
 import { buttonsOf, textOf } from '#libs/testing/slack-emulator/workspace.js';
+import type { HoldOptions } from '../testing/sample-gateway.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { identityOf } from '../testing/sample-people.js';
 import { CHANNEL, SlackScenario, slackIdOf } from './testing/slack-scenario.js';
 
 /** A loaded machine takes its time; nothing here measures it. */
 const LONG = 180_000;
+
+const SIGNALS: NonNullable<HoldOptions['signals']> = {
+  measuredAt: '2026-11-21T12:00:00.000Z',
+  estimatedRows: 12,
+  tableRows: 1_000,
+  share: 0.012,
+  locks: [],
+  locksHeld: [],
+  reversible: 'yes',
+  personalData: [],
+  rowCeiling: 'guaranteed',
+};
 
 describe('a decision made in Slack', () => {
   let scenario: SlackScenario;
@@ -18,7 +31,13 @@ describe('a decision made in Slack', () => {
     async () => {
       const { requestId } = await scenario.held();
       const message = await scenario.message(requestId);
-      expect(buttonsOf(message).map(({ text }) => text)).toEqual(['Approve', 'Deny', 'Ask', 'Details']);
+      expect(buttonsOf(message).map(({ text }) => text)).toEqual([
+        'Approve',
+        'Approve with limit',
+        'Deny',
+        'Ask',
+        'Details',
+      ]);
       await scenario.click('bob', requestId, 'Approve');
       await scenario.untilShown(requestId, /Approved\* by `bob`/);
       expect(buttonsOf(message)).toEqual([]);
@@ -124,6 +143,59 @@ describe('a decision made in Slack', () => {
       await scenario.service.vote('dana', requestId, 'approve');
       const message = await scenario.untilShown(requestId, /Approved\* by `bob`, `dana`/);
       expect(buttonsOf(message)).toEqual([]);
+    },
+    LONG,
+  );
+
+  it(
+    'may be for so many rows at most, which the gateway is told',
+    async () => {
+      const { requestId } = await scenario.held({ signals: SIGNALS });
+      await scenario.click('bob', requestId, 'Approve with limit');
+      const { views } = scenario.emulator.workspace;
+      await eventually(() => expect(views.at(-1)?.view.callback_id).toBe('countersign_limit_dialog'), LONG);
+      expect(JSON.stringify(views.at(-1)?.view.blocks)).toMatch(/about 12 of 1,000/);
+      for (const text of ['a few', '-1', '1e3'])
+        expect(await scenario.emulator.submit(slackIdOf('bob'), text)).toMatchObject({
+          body: { response_action: 'errors' },
+        });
+      expect((await scenario.emulator.submit(slackIdOf('bob'), '20')).status).toBe(200);
+      await scenario.untilShown(requestId, /Approved\* by `bob` for at most 20 rows/);
+      expect((await scenario.decisionOf(requestId)).event).toMatchObject({ verdict: 'granted', maxRows: 20 });
+      const { channel, ts } = await scenario.message(requestId);
+      await eventually(() => {
+        const thread = scenario.emulator.workspace.thread(channel, ts).map(textOf).join('\n');
+        expect(thread).toMatch(/`bob` approved for `dba`, at most 20 rows/);
+      }, LONG);
+    },
+    LONG,
+  );
+
+  it(
+    'may not be for so many rows where that cannot be kept, and where nobody measured it is said so',
+    async () => {
+      const signals = { ...SIGNALS, rowCeiling: 'not-guaranteed', rowCeilingReason: 'a trigger' } as const;
+      const { requestId } = await scenario.held({ signals });
+      const message = await scenario.untilShown(
+        requestId,
+        /row ceiling\* :warning: not guaranteed \(`a trigger`\)/,
+      );
+      expect(buttonsOf(message).map(({ text }) => text)).not.toContain('Approve with limit');
+      // Whoever sends the click all the same.
+      const payload = scenario.emulator.clickPayload(slackIdOf('bob'), CHANNEL, message.ts, 'Approve');
+      payload.actions[0].action_id = 'countersign_limit';
+      await scenario.emulator.deliverInteraction(payload);
+      await scenario.told(slackIdOf('bob'), /cannot be kept: a trigger/);
+      const unmeasured = await scenario.held();
+      await scenario.click('dana', unmeasured.requestId, 'Approve with limit');
+      await eventually(
+        () =>
+          expect(JSON.stringify(scenario.emulator.workspace.views.at(-1)?.view)).toMatch(
+            new RegExp(`${unmeasured.requestId}.*Not guaranteed: this gateway did not measure`),
+          ),
+        LONG,
+      );
+      expect(await scenario.stateOf(requestId)).toBe('pending');
     },
     LONG,
   );

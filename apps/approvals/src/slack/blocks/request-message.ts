@@ -44,7 +44,7 @@ export function requestMessage(request: ShownRequest, options: MessageOptions): 
     section(signalLines(request, options.showSql).join('\n')),
     section([...reviewersLines(request), statusLine(request, options.now)].join('\n')),
   ];
-  if (isOpen(request)) below.push(actions(view.id));
+  if (isOpen(request)) below.push(actions(view));
   below.push(context(`Request \`${view.id}\` · \`countersign requests show ${view.id}\``));
   const room = MAX_MESSAGE_CHARACTERS - charactersOf([...above, ...below]);
   const preview = options.showSql ? statementPreview(request.statement, room) : undefined;
@@ -124,11 +124,13 @@ function reviewersLines({ view }: ShownRequest): string[] {
   ];
 }
 
-const actions = (id: string): Block => ({
+/** A limit on rows is offered unless it is known that it would be refused. */
+const actions = ({ id, signals }: ShownRequest['view']): Block => ({
   type: 'actions',
   block_id: 'countersign',
   elements: [
     button('approve', 'Approve', id, 'primary'),
+    ...(signals?.rowCeiling === 'not-guaranteed' ? [] : [button('limit', 'Approve with limit', id)]),
     button('deny', 'Deny', id, 'danger'),
     button('ask', 'Ask', id),
     button('details', 'Details', id),

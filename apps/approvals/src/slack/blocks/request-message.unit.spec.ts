@@ -65,7 +65,7 @@ describe('the message of a request', () => {
       'RowExclusiveLock on public.customers',
       'public.customers.ssn',
       ':warning: no',
-      'cannot be kept (`a trigger`)',
+      'not guaranteed (`a trigger`)',
       '*Approvals* 0 of 2',
       '*Why you* the rule asks 1 of `dba`',
       '*Time left* 15 min',

@@ -33,13 +33,17 @@ function riskLine({ level, score, reasons }: NonNullable<ShownRequest['view']['r
   return `*Risk* ${level} (${score} of 100)${because === '' ? '' : `: ${because}`}`;
 }
 
-function measured(signals: Signals, showNames: boolean): string[] {
-  const { estimatedRows, tableRows, share, noEstimate } = signals;
+/** How many rows the statement is estimated to touch. */
+export function estimateLine({ estimatedRows, tableRows, share, noEstimate }: Signals): string {
   const rows =
     estimatedRows === null
       ? `no estimate${noEstimate === undefined ? '' : ` (${codeSpan(noEstimate, 150)})`}`
       : `about ${number(estimatedRows)}${tableRows === null ? '' : ` of ${number(tableRows)}`}${share === null ? '' : ` (${percent(share)})`}`;
-  const lines = [`*Rows* ${rows}`];
+  return `*Rows* ${rows}`;
+}
+
+function measured(signals: Signals, showNames: boolean): string[] {
+  const lines = [estimateLine(signals)];
   const locks = signals.locks.map(({ relation, mode }) => `${mode}${showNames ? ` on ${relation}` : ''}`);
   lines.push(`*Locks* ${locks.length === 0 ? 'none on tables' : list(locks, 60)}`);
   const held = signals.locksHeld.map(({ relation, mode }) => `${mode}${showNames ? ` on ${relation}` : ''}`);
@@ -52,7 +56,7 @@ function measured(signals: Signals, showNames: boolean): string[] {
   const ceiling =
     signals.rowCeiling === 'guaranteed'
       ? 'can be kept'
-      : `cannot be kept${signals.rowCeilingReason === undefined ? '' : ` (${codeSpan(signals.rowCeilingReason, 100)})`}`;
+      : `:warning: not guaranteed${signals.rowCeilingReason === undefined ? '' : ` (${codeSpan(signals.rowCeilingReason, 100)})`}`;
   lines.push(`*Reversible* ${reversible} · *row ceiling* ${ceiling}`);
   return lines;
 }

@@ -11,14 +11,15 @@ export function statusLine({ view, outcome }: ShownRequest, now: number): string
     people === '' && view.automatic !== undefined
       ? `the policy (rule ${codeSpan(view.automatic.rule, 64)}), nobody in person`
       : people;
+  const limit = view.maxRows === undefined ? '' : ` for at most ${view.maxRows.toLocaleString('en-US')} rows`;
   const because = view.endReason === undefined ? '' : `: ${codeSpan(view.endReason, 500)}`;
   switch (view.state) {
     case 'pending':
       return `*Time left* ${timeLeft(Date.parse(view.expiresAt) - now)}, until ${date(view.expiresAt)}`;
     case 'granted':
-      return `:white_check_mark: *Approved* by ${names}. ${view.wait === 'retry' ? 'The statement may be sent again.' : 'Not run yet.'}`;
+      return `:white_check_mark: *Approved* by ${names}${limit}. ${view.wait === 'retry' ? 'The statement may be sent again.' : 'Not run yet.'}`;
     case 'consumed':
-      return `:white_check_mark: *Approved* by ${names}. ${outcome === undefined ? 'Released to the database.' : outcomeText(outcome)}`;
+      return `:white_check_mark: *Approved* by ${names}${limit}. ${outcome === undefined ? 'Released to the database.' : outcomeText(outcome)}`;
     case 'refused':
       return `:no_entry: *Denied* by ${names}${because}`;
     case 'expired':

@@ -7,8 +7,10 @@ export function threadLine(event: StoredEvent, mentionRequester: string | undefi
   switch (event.type) {
     case 'request.vote-cast': {
       const reason = event.reason === undefined ? '' : `: ${codeSpan(event.reason, 600)}`;
+      const limit =
+        event.maxRows === undefined ? '' : `, at most ${event.maxRows.toLocaleString('en-US')} rows`;
       return event.decision === 'approve'
-        ? `:white_check_mark: ${codeSpan(event.voter.name, 130)} approved for ${codeSpan(event.group, 80)}${reason}`
+        ? `:white_check_mark: ${codeSpan(event.voter.name, 130)} approved for ${codeSpan(event.group, 80)}${limit}${reason}`
         : `:no_entry: ${codeSpan(event.voter.name, 130)} denied${reason}`;
     }
     case 'request.vote-refused':

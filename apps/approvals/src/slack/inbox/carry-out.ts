@@ -5,7 +5,7 @@ import { CastVoteCommand } from '../../request/write/cast-vote/cast-vote.command
 import { CommentOnRequestCommand } from '../../request/write/comment-on-request/comment-on-request.command.js';
 import type { Executed } from '../../request/write/request-executor.js';
 import { detailsMessage } from '../blocks/details-message.js';
-import { dialog } from '../blocks/dialogs.js';
+import { dialog, type DialogKind } from '../blocks/dialogs.js';
 import { inertCode } from '../blocks/inert-text.js';
 import type { Block } from '../blocks/block.js';
 import { loadShownRequest } from '../load-shown-request.js';
@@ -47,12 +47,15 @@ export async function carryOut(waiting: Waiting, with_: CarryOutDependencies): P
   const { identity } = who;
   switch (interaction.kind) {
     case 'approve':
+    case 'approve-limited':
       return vote(waiting, identity, 'approve', with_);
     case 'deny':
       return vote(waiting, identity, 'deny', with_);
     case 'ask':
     case 'reply':
       return comment(waiting, identity, with_);
+    case 'open-limit':
+      return openDialog('limit', waiting, identity, with_);
     case 'open-deny':
       return openDialog('deny', waiting, identity, with_);
     case 'open-ask':
@@ -84,12 +87,9 @@ async function vote(
   { execute }: CarryOutDependencies,
 ): Promise<CarriedOut> {
   const reason = decision === 'deny' ? interaction.text?.slice(0, 2_000) : undefined;
-  return afterwards(
-    await execute(
-      new CastVoteCommand({ requestId, voter, decision, reason, channel: 'slack', key: clientKeyOf(key) }),
-    ),
-    decision,
-  );
+  const { maxRows } = interaction;
+  const of = { requestId, voter, decision, reason, maxRows, channel: 'slack', key: clientKeyOf(key) };
+  return afterwards(await execute(new CastVoteCommand(of)), decision);
 }
 
 async function comment(
@@ -120,13 +120,20 @@ function afterwards(executed: Executed, what: string): CarriedOut {
   };
 }
 
+/** What does the same on the command line. */
+const COMMANDS: Readonly<Record<DialogKind, string>> = {
+  deny: 'deny',
+  ask: 'comment',
+  limit: 'approve --max-rows …',
+};
+
 async function openDialog(
-  kind: 'deny' | 'ask',
+  kind: DialogKind,
   { requestId, interaction, ageMs }: Waiting,
   identity: Identity,
   with_: CarryOutDependencies,
 ): Promise<CarriedOut> {
-  const again = `Press the button again, or use \`countersign requests ${kind === 'deny' ? 'deny' : 'comment'} ${requestId}\`.`;
+  const again = `Press the button again, or use \`countersign requests ${COMMANDS[kind]} ${requestId}\`.`;
   const loaded = await loadShownRequest(with_.pool, requestId);
   if (loaded === undefined)
     return { kind: 'tell', result: 'refused: unknown-request', text: 'There is no such request.' };

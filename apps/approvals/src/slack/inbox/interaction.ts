@@ -1,13 +1,26 @@
 import { z } from 'zod';
 import { isUuid } from '#libs/kernel/uuid.js';
-import { ASK_DIALOG, DENY_DIALOG, INPUT_ACTION, INPUT_BLOCK } from '../blocks/dialogs.js';
+import { ASK_DIALOG, DENY_DIALOG, INPUT_ACTION, INPUT_BLOCK, LIMIT_DIALOG } from '../blocks/dialogs.js';
 
 const id = z.string().regex(/^[A-Z0-9]{1,40}$/);
 const ts = z.string().regex(/^[0-9]{1,16}\.[0-9]{1,10}$/);
 
+/** Far above it a limit is none. */
+const MAX_ROWS = 9_999_999_999;
+
 /** What somebody did in Slack, as it is stored: only what is needed to carry it out. */
 export const interactionSchema = z.object({
-  kind: z.enum(['approve', 'open-deny', 'open-ask', 'details', 'deny', 'ask', 'reply']),
+  kind: z.enum([
+    'approve',
+    'open-limit',
+    'open-deny',
+    'open-ask',
+    'details',
+    'approve-limited',
+    'deny',
+    'ask',
+    'reply',
+  ]),
   /** Absent for a reply until its thread is looked up. */
   requestId: z.uuid().optional(),
   /** The workspace the interaction came from, and the one the person is said to be of. */
@@ -21,6 +34,8 @@ export const interactionSchema = z.object({
   responseUrl: z.url().max(1_000).optional(),
   /** The reason, the question or the reply. */
   text: z.string().max(40_000).optional(),
+  /** With `approve-limited`. */
+  maxRows: z.int().min(0).max(MAX_ROWS).optional(),
 });
 export type Interaction = z.output<typeof interactionSchema>;
 
@@ -34,6 +49,7 @@ const IGNORED: ReadInteraction = { kind: 'ignored' };
 
 const KIND_OF_ACTION: Readonly<Record<string, Interaction['kind']>> = {
   countersign_approve: 'approve',
+  countersign_limit: 'open-limit',
   countersign_deny: 'open-deny',
   countersign_ask: 'open-ask',
   countersign_details: 'details',
@@ -118,10 +134,14 @@ function readSubmission(body: unknown): ReadInteraction {
   const read = submissionSchema.safeParse(body);
   if (!read.success) return IGNORED;
   const { user, team, view } = read.data;
-  const kind = ({ [DENY_DIALOG]: 'deny', [ASK_DIALOG]: 'ask' } as const)[view.callback_id];
+  const kind = ({ [DENY_DIALOG]: 'deny', [ASK_DIALOG]: 'ask', [LIMIT_DIALOG]: 'approve-limited' } as const)[
+    view.callback_id
+  ];
   const origin = originSchema.safeParse(parsed(view.private_metadata));
   if (kind === undefined || !origin.success) return IGNORED;
   const text = (view.state.values[INPUT_BLOCK]?.[INPUT_ACTION]?.value ?? '').trim();
+  if (kind === 'approve-limited' && !/^[0-9]{1,10}$/.test(text))
+    return { kind: 'incomplete', problem: 'A whole number of rows, in digits only.' };
   if (text === '')
     return {
       kind: 'incomplete',
@@ -134,7 +154,7 @@ function readSubmission(body: unknown): ReadInteraction {
     team: team?.id,
     userTeam: user.team_id,
     user: user.id,
-    text,
+    ...(kind === 'approve-limited' ? { maxRows: Number(text) } : { text }),
   });
 }
 

@@ -4,17 +4,18 @@ import { decide } from '../../request/domain/decide.js';
 import type { Refusal } from '../../request/domain/refusal.js';
 import { evolve, type RequestState } from '../../request/domain/request-state.js';
 import { actorOf } from '../../request/read/viewer.js';
+import type { DialogKind } from '../blocks/dialogs.js';
 import type { CarryOutDependencies } from './carry-out-dependencies.js';
 
 /** Only to try a command; nothing of it is stored. */
 const NO_DECISION = '00000000-0000-0000-0000-000000000000';
 
 /**
- * Why a denial or a comment would be refused now, so that nobody writes one in vain. Judged by the same
- * function as the command itself, which judges again.
+ * Why a denial, a comment or a limited approval would be refused now, so that nobody writes one in vain. Judged by
+ * the same function as the command itself, which judges again.
  */
 export async function wouldBeRefused(
-  kind: 'deny' | 'ask',
+  kind: DialogKind,
   requestId: string,
   identity: Identity,
   { pool, directory, clock }: CarryOutDependencies,
@@ -30,9 +31,9 @@ export async function wouldBeRefused(
             type: 'cast-vote',
             voter: actor,
             requesterOwner: requester?.owner,
-            decision: 'deny',
+            decision: kind === 'limit' ? 'approve' : 'deny',
             reason: '?',
-            maxRows: undefined,
+            maxRows: kind === 'limit' ? 1 : undefined,
             channel: undefined,
             decisionId: NO_DECISION,
           },
