@@ -40,6 +40,8 @@ export interface AuditInstallation {
   sealed(): Promise<number>;
   /** Which writer holds each chain of `statements`. */
   writers(): Promise<string[]>;
+  /** What the verifier says now. */
+  verify(): Promise<VerifyReport>;
   /** Events missing or sealed twice, and what the verifier says. */
   account(): Promise<{ missing: number; twice: number; report: VerifyReport }>;
   dispose(): Promise<void>;
@@ -92,10 +94,14 @@ export async function auditInstallation(kafka: Readonly<Record<string, string>>)
     return encodeEvent(event);
   };
 
+  const verify = (): Promise<VerifyReport> =>
+    verifyLedger({ url: adminUrl, trustFolder: path.join(home, 'trust') });
+
   return {
     postgres,
     admin,
     eventLog,
+    verify,
     startInstance: async () => {
       const instance = runAudit({ ...environment, COUNTERSIGN_AUDIT_PORT: String(await freePort()) });
       instances.push(instance);
@@ -129,7 +135,7 @@ export async function auditInstallation(kafka: Readonly<Record<string, string>>)
     account: async () => {
       const rows = await admin.query<{ id: string }>('SELECT event_id::text AS id FROM ledger.entries');
       const sealed = new Set(rows.map(({ id }) => id));
-      const report = await verifyLedger({ url: adminUrl, trustFolder: path.join(home, 'trust') });
+      const report = await verify();
       return {
         missing: ids.filter((id) => !sealed.has(id)).length,
         twice: rows.length - sealed.size,
