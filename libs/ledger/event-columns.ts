@@ -2,10 +2,17 @@
 export const POISON_TYPE = 'poison.sealed';
 export const DUPLICATE_TYPE = 'duplicate.sealed';
 
+/** Entries that the ledger adds behind an event whose number is not the one that was due from its producer. */
+export const GAP_TYPE = 'gap.sealed';
+export const REGRESSION_TYPE = 'regression.sealed';
+
+export const isSequenceType = (type: string): boolean => type === GAP_TYPE || type === REGRESSION_TYPE;
+
 /** The producer of such an entry; no event may name it. */
 export const NO_PRODUCER = '00000000-0000-0000-0000-000000000000';
 
-export const isSealedByLedger = (type: string): boolean => type === POISON_TYPE || type === DUPLICATE_TYPE;
+export const isSealedByLedger = (type: string): boolean =>
+  type === POISON_TYPE || type === DUPLICATE_TYPE || isSequenceType(type);
 
 /** What stands in columns beside an entry so that events can be found; all of it is in the payload. */
 export interface EventColumns {

@@ -1,5 +1,9 @@
 export interface ProducerFinding {
   readonly kind: 'SOURCE_GAP' | 'SOURCE_REGRESSION';
+  readonly producer: string;
+  /** The number that was due, and the one that came. */
+  readonly expected: bigint;
+  readonly found: bigint;
   readonly detail: string;
 }
 
@@ -15,5 +19,8 @@ export function checkProducerSeq(
   if (actual === expected) return { next: expected + 1n };
   const kind = actual > expected ? 'SOURCE_GAP' : 'SOURCE_REGRESSION';
   const detail = `producer ${producer}: number ${actual} where ${expected} was due`;
-  return { next: actual > expected ? actual + 1n : expected, finding: { kind, detail } };
+  return {
+    next: actual > expected ? actual + 1n : expected,
+    finding: { kind, producer, expected, found: actual, detail },
+  };
 }

@@ -70,7 +70,7 @@ export function sealedRows(
   const { entries } = sealBatch(state, asRecords(events, Number(size)), {
     tenant: 'default',
     now: recordedAt,
-    salts: randomBytes(32 * events.length),
+    salt: () => randomBytes(32),
     sealed: new Map(),
   });
   return { rows: entries, recordedAt };

@@ -143,7 +143,7 @@ const noteOf = async (size: number): Promise<Buffer> =>
   ).rows[0]?.note as Buffer;
 
 describe('a log as it is served', () => {
-  const gap = `SOURCE_GAP ${NAME} 601`;
+  const gap = `SOURCE_GAP ${NAME} 600`;
 
   it('is verified whole, with nothing found but the one gap of its producer', async () => {
     expect(await whenServed((_, bytes) => bytes)).toEqual([gap]);

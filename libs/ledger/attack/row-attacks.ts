@@ -4,6 +4,7 @@ import { signNote } from '#libs/tlog/signed-note.js';
 import { noteVerifier } from '#libs/tlog/vkey.js';
 import { generateKeyPairSync } from 'node:crypto';
 import { genesisHash } from '#libs/tlog/genesis.js';
+import { NO_PRODUCER } from '../event-columns.js';
 import { lastOf, signedSize, type Attack, type ExpectedFinding } from './attack.js';
 import type { AttackedChain } from './attacked-chain.js';
 
@@ -138,7 +139,7 @@ const olderBackup: Attack = {
       DELETE FROM ledger.tiles WHERE ${here} AND (n + 1) * (256::numeric ^ (level + 1)) > ${size};
       DELETE FROM ledger.producer_positions WHERE ${here};
       INSERT INTO ledger.producer_positions SELECT chain, producer, max(producer_seq) + 1 FROM ledger.entries
-        WHERE ${here} AND type NOT IN ('poison.sealed', 'duplicate.sealed') GROUP BY 1, 2;
+        WHERE ${here} AND producer <> '${NO_PRODUCER}' GROUP BY 1, 2;
       DELETE FROM ledger.consumer_offsets o WHERE ${here} AND NOT EXISTS
         (SELECT FROM ledger.entries e WHERE e.${here} AND e.source = o.source);
       UPDATE ledger.consumer_offsets o SET next_offset =

@@ -2,7 +2,7 @@ import { CompactRange } from '#libs/tlog/compact-range.js';
 import { decodeEntry, type Entry } from '#libs/tlog/entry.js';
 import { genesisHash } from '#libs/tlog/genesis.js';
 import { leafHash } from '#libs/tlog/hashing.js';
-import { isSealedByLedger } from '../event-columns.js';
+import { isSealedByLedger, isSequenceType } from '../event-columns.js';
 import { checkProducerSeq } from '../producer-sequence.js';
 import type { FindingKind, Findings } from '../verify/finding.js';
 import { LinkCheck } from '../verify/link-check.js';
@@ -65,10 +65,19 @@ export class LogScan {
     if (finding !== undefined) this.report(finding.kind, seq, finding.detail);
   }
 
-  private source({ source }: Entry, seq: bigint): void {
+  private source({ source, type }: Entry, seq: bigint): void {
     const key = `${source.cluster}\n${source.topicId}\n${source.partition}`;
     const before = this.sources.get(key);
     this.sources.set(key, source);
+    if (isSequenceType(type)) {
+      if (source.offset !== before?.offset)
+        this.report(
+          'SOURCE_REGRESSION',
+          seq,
+          `offset ${source.offset} is not that of the record it is about`,
+        );
+      return;
+    }
     if (before === undefined) return;
     if (source.offset === before.offset)
       this.report('DUPLICATE_SOURCE', seq, `offset ${source.offset} is sealed twice`);

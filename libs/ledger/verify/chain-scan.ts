@@ -7,8 +7,9 @@ import { leafHash, payloadCommitment } from '#libs/tlog/hashing.js';
 import { hashBytes, hashText, LeafTree } from '#libs/tlog/leaf-tree.js';
 import type { NoteVerifier } from '#libs/tlog/vkey.js';
 import type { Chain } from '../chain.js';
-import { isSealedByLedger } from '../event-columns.js';
+import { isSealedByLedger, isSequenceType } from '../event-columns.js';
 import { checkProducerSeq } from '../producer-sequence.js';
+import { sequenceEntry, type SequenceEntry } from '../sequence-entry.js';
 import type { CheckpointCursor } from './checkpoint-cursor.js';
 import { entryColumnMismatches, payloadColumnMismatches } from './check-columns.js';
 import { EntryRows, type EntryRow } from './entry-row.js';
@@ -53,6 +54,8 @@ export class ChainScan {
   private readonly expected: Expected;
   /** The same in full width, where a number does not fit the fast way; only read when `expected` has NaN. */
   private wide = { seq: 0n, recordedAt: 0n };
+  /** What the ledger says of its own behind the entry `behind`, if that was out of sequence. */
+  private due: { readonly behind: bigint; readonly entry: SequenceEntry } | undefined;
   private goodSize = 0n;
   private rootWrong = false;
 
@@ -200,12 +203,21 @@ export class ChainScan {
     this.payload(row, entry, seq);
   }
 
-  private producer(seq: bigint, { producer, producerSeq }: Entry): void {
+  private producer(seq: bigint, { producer, producerSeq, eventId, source }: Entry): void {
     const { next, finding } = checkProducerSeq(producer, producerSeq, this.producers.next(producer));
     this.producers.set(producer, next);
     if (finding === undefined) return;
     this.report(finding.kind, seq, finding.detail);
     this.expectedFindings.push({ seq, ...finding });
+    const entry = sequenceEntry(finding, { chain: this.chain.name, seq, eventId, source });
+    this.due = { behind: seq, entry };
+  }
+
+  /** Ledgers of before have none of these entries; one that is there says what its predecessor shows. */
+  private sequence(seq: bigint, { eventId, type }: Entry, payload: Buffer): void {
+    const due = this.due?.behind === seq - 1n ? this.due.entry : undefined;
+    if (due?.eventId !== eventId || due.type !== type || !due.payload.equals(payload))
+      this.report('FINDING_MISMATCH', seq, 'it says what the entry before it does not show');
   }
 
   private payload(row: EntryRow, entry: Entry, seq: bigint): void {
@@ -221,6 +233,7 @@ export class ChainScan {
       this.report('PAYLOAD_MISMATCH', seq, 'salt and payload are not what the entry commits to');
       return;
     }
+    if (isSequenceType(entry.type)) this.sequence(seq, entry, row.payload);
     const wrong = payloadColumnMismatches(row, entry, row.payload);
     if (wrong.includes('entry')) this.report('ENTRY_MALFORMED', seq, 'it does not describe its payload');
     else if (wrong.length > 0)

@@ -1,5 +1,6 @@
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { Entry } from '#libs/tlog/entry.js';
+import { isSequenceType } from '../event-columns.js';
 import type { Findings } from './finding.js';
 
 interface SourceRow {
@@ -33,7 +34,7 @@ export class SourceCheck {
     return new SourceCheck(chain, new Map(rows.map((row) => [row.source, row])), partition, findings);
   }
 
-  entry(seq: bigint, source: number | null, { source: from }: Entry): void {
+  entry(seq: bigint, source: number | null, { source: from, type }: Entry): void {
     const row = source === null ? undefined : this.rows.get(source);
     if (
       source === null ||
@@ -57,7 +58,15 @@ export class SourceCheck {
         `its record stood in partition ${from.partition}`,
       );
     const before = this.last.get(source);
-    if (before !== undefined && from.offset === before.offset)
+    if (isSequenceType(type)) {
+      if (from.offset !== before?.offset)
+        this.findings.add(
+          'SOURCE_REGRESSION',
+          this.chain.name,
+          seq,
+          `offset ${from.offset} is not that of the record it is about`,
+        );
+    } else if (before !== undefined && from.offset === before.offset)
       this.findings.add('DUPLICATE_SOURCE', this.chain.name, seq, `offset ${from.offset} is sealed twice`);
     else if (before !== undefined && (from.offset < before.offset || from.leaderEpoch < before.leaderEpoch))
       this.findings.add(

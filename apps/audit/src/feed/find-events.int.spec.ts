@@ -35,6 +35,7 @@ beforeAll(async () => {
     const at = { topic: 'statements', partition } as const;
     await ingest.claim(at);
     const chain = ledger.chains.find(({ name }) => name === `statements/${partition}`)?.chain as number;
+    let number = 0;
     for (let seq = 0; seq < 240; seq += 1) {
       const recorded = START + seq * MINUTE;
       clock.set(recorded);
@@ -44,7 +45,7 @@ beforeAll(async () => {
       const session = SESSIONS[seq % 2] as string;
       const request = REQUESTS[seq % 3];
       const name = `person${seq % 5}`;
-      const event = eventBytes(seq, {
+      const event = eventBytes(isPoison ? number : number++, {
         producer: `0198c5a0-0000-7000-8000-00000000000${partition}`,
         time: new Date(happened).toISOString(),
         sessionId: session,

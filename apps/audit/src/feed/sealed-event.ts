@@ -1,4 +1,4 @@
-import { DUPLICATE_TYPE, isSealedByLedger } from '#libs/ledger/event-columns.js';
+import { isSealedByLedger, POISON_TYPE } from '#libs/ledger/event-columns.js';
 
 /** A sealed entry as it is read for the feed. */
 export interface SealedEventRow {
@@ -14,7 +14,7 @@ export interface SealedEventRow {
 
 /**
  * An event as the feed gives it: flat, in its own envelope, with its place in the ledger. What the ledger
- * made itself has the time of sealing and either what it points to or the bytes that could not be read.
+ * made itself has the time of sealing and either what it says or the bytes that could not be read.
  */
 export function sealedEvent(row: SealedEventRow): Record<string, unknown> {
   const place = { chain: row.chain, seq: Number(row.seq) };
@@ -22,9 +22,9 @@ export function sealedEvent(row: SealedEventRow): Record<string, unknown> {
     return { ...(JSON.parse(row.payload.toString('utf8')) as object), ...place };
   const time = new Date(Number(BigInt(row.recorded_at) / 1000n)).toISOString();
   const content =
-    row.type === DUPLICATE_TYPE
-      ? (JSON.parse(row.payload.toString('utf8')) as object)
-      : { payloadBase64: row.payload.toString('base64') };
+    row.type === POISON_TYPE
+      ? { payloadBase64: row.payload.toString('base64') }
+      : (JSON.parse(row.payload.toString('utf8')) as object);
   return {
     ...content,
     id: row.event_id,

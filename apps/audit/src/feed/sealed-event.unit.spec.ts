@@ -1,4 +1,4 @@
-import { DUPLICATE_TYPE, NO_PRODUCER, POISON_TYPE } from '#libs/ledger/event-columns.js';
+import { DUPLICATE_TYPE, GAP_TYPE, NO_PRODUCER, POISON_TYPE } from '#libs/ledger/event-columns.js';
 import { sealedEvent, type SealedEventRow } from './sealed-event.js';
 
 const row = (type: string, payload: string): SealedEventRow => ({
@@ -15,6 +15,7 @@ const row = (type: string, payload: string): SealedEventRow => ({
 describe('an event that the ledger made itself', () => {
   it.each([
     [DUPLICATE_TYPE, '{"duplicateOf":{"seq":3},"id":"x","seq":1}', { duplicateOf: { seq: 3 } }],
+    [GAP_TYPE, '{"sequence":{"expected":3,"found":5}}', { sequence: { expected: 3, found: 5 } }],
     [POISON_TYPE, 'no JSON', { payloadBase64: Buffer.from('no JSON').toString('base64') }],
   ])('%s has the fields of the envelope, which its content cannot replace', (type, payload, content) => {
     expect(sealedEvent(row(type, payload))).toEqual({

@@ -227,14 +227,56 @@ describe('ingest', () => {
     const found = await ledger.pool.query('SELECT seq::int, kind, detail FROM ledger.findings ORDER BY seq');
     expect(found).toEqual([
       { seq: 2, kind: 'SOURCE_GAP', detail: `producer ${PRODUCER}: number 3 where 2 was due` },
-      { seq: 4, kind: 'SOURCE_REGRESSION', detail: `producer ${PRODUCER}: number 2 where 5 was due` },
+      { seq: 5, kind: 'SOURCE_REGRESSION', detail: `producer ${PRODUCER}: number 2 where 5 was due` },
     ]);
     expect(await signAndVerify()).toMatchObject({
       verdict: 'TAMPERED',
       findings: [
         { kind: 'SOURCE_GAP', chain: 'statements/0', seq: 2 },
-        { kind: 'SOURCE_REGRESSION', chain: 'statements/0', seq: 4 },
+        { kind: 'SOURCE_REGRESSION', chain: 'statements/0', seq: 5 },
       ],
+    });
+  });
+
+  it('seals what was out of sequence behind the event that shows it, once, whoever seals the record', async () => {
+    const numbers = [0, 1, 3, 4, 2, 5];
+    const records = numbers.map((number, offset) => recordAt(offset, eventBytes(number)));
+    const [first, second] = [ledger.ingest(), ledger.ingest()];
+    await first.claim(P0);
+    await first.handle(P0, records.slice(0, 3));
+    // The word to the event log was lost, and another instance takes over: the gap's record comes again.
+    await second.claim(P0);
+    expect(await first.handle(P0, records)).toBe('fenced');
+    expect(await second.handle(P0, records)).toBe('stored');
+    const third = ledger.ingest();
+    expect(await third.claim(P0)).toBe(6n);
+    expect(await third.handle(P0, records)).toBe('stored');
+    const sealed = await rows();
+    expect(sealed.map(({ type }) => type)).toEqual([
+      'session.closed',
+      'session.closed',
+      'session.closed',
+      'gap.sealed',
+      'session.closed',
+      'session.closed',
+      'regression.sealed',
+      'session.closed',
+    ]);
+    expect(JSON.parse(String(sealed[3]?.payload))).toEqual({
+      sequence: {
+        producer: PRODUCER,
+        topic: 'statements',
+        partition: 0,
+        expected: 2,
+        found: 3,
+        shownBy: { eventId: sealed[2]?.event_id, seq: 2 },
+      },
+    });
+    expect(JSON.parse(String(sealed[6]?.payload))).toMatchObject({
+      sequence: { expected: 5, found: 2, shownBy: { seq: 5 } },
+    });
+    expect(await signAndVerify()).toMatchObject({
+      findings: [{ kind: 'SOURCE_GAP' }, { kind: 'SOURCE_REGRESSION' }],
     });
   });
 

@@ -3,6 +3,7 @@ import { CodedError } from '#libs/kernel/coded-error.js';
 import type { Clock } from '#libs/kernel/clock.js';
 import type { EventLog, LogRecord, PartitionHandler, TopicPartition } from '#libs/event-log/port.js';
 import { chainName, type Chain } from '#libs/ledger/chain.js';
+import { HASH_BYTES } from '#libs/tlog/hashing.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import { appendBatch } from './append-batch.js';
@@ -118,7 +119,7 @@ export class LedgerIngest implements PartitionHandler {
     return sealBatch(state, records, {
       tenant: this.options.tenant,
       now: BigInt(this.options.clock.now()) * 1000n,
-      salts: randomBytes(32 * records.length),
+      salt: salts(records.length),
       sealed,
     });
   }
@@ -190,6 +191,13 @@ export class LedgerIngest implements PartitionHandler {
       throw error;
     }
   }
+}
+
+/** Salts from one block of randomness; the few beyond the number foreseen are made one by one. */
+function salts(foreseen: number): () => Buffer {
+  const block = randomBytes(HASH_BYTES * foreseen);
+  let at = 0;
+  return () => (at < block.length ? block.subarray(at, (at += HASH_BYTES)) : randomBytes(HASH_BYTES));
 }
 
 const eventIdsOf = (records: readonly LogRecord[]): string[] =>

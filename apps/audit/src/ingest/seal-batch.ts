@@ -10,6 +10,7 @@ import {
   type EventColumns,
 } from '#libs/ledger/event-columns.js';
 import { checkProducerSeq, type ProducerFinding } from '#libs/ledger/producer-sequence.js';
+import { sequenceEntry } from '#libs/ledger/sequence-entry.js';
 import { encodeEntry } from '#libs/tlog/entry.js';
 import { leafHash, payloadCommitment } from '#libs/tlog/hashing.js';
 import type { ChainState } from './chain-state.js';
@@ -60,8 +61,8 @@ export interface SealInputs {
   readonly tenant: string;
   /** Microseconds since 1970. */
   readonly now: bigint;
-  /** 32 random bytes for each record. */
-  readonly salts: Buffer;
+  /** 32 random bytes, others at each call. */
+  readonly salt: () => Buffer;
   readonly sealed: ReadonlyMap<string, SealedEvent>;
 }
 
@@ -73,7 +74,8 @@ interface Content {
 /**
  * Turns records into the next entries of a chain: pure, and the state given stays as it is. Every record
  * becomes exactly one entry: an event under its own id; what is no event, or another event under a taken
- * id, as poison with its bytes; the same event again as a pointer to the first.
+ * id, as poison with its bytes; the same event again as a pointer to the first. Behind an event whose number
+ * was not due stands an entry that says so, of the same source: both are sealed, or neither.
  */
 export function sealBatch(state: ChainState, records: readonly LogRecord[], inputs: SealInputs): SealedBatch {
   const recordedAt = inputs.now > state.recordedAt ? inputs.now : state.recordedAt;
@@ -84,28 +86,15 @@ export function sealBatch(state: ChainState, records: readonly LogRecord[], inpu
   const poisoned: { seq: bigint; offset: bigint; problem: string }[] = [];
   let { size: seq, head, nextOffset, leaderEpoch } = state;
 
-  for (const [index, record] of records.entries()) {
-    if (record.offset < nextOffset || record.leaderEpoch < leaderEpoch) {
-      throw new CodedError(
-        'SOURCE_REGRESSION',
-        `${state.name}: offset ${record.offset} (leader epoch ${record.leaderEpoch}) after ${nextOffset - 1n} (${leaderEpoch}): the event log has lost records it had given out`,
-      );
-    }
-    nextOffset = record.offset + 1n;
-    leaderEpoch = record.leaderEpoch;
-    const { event, payload } = contentOf(state, record, inputs, inBatch, seq, poisoned);
-    if (event.producer !== NO_PRODUCER) {
-      inBatch.set(event.eventId, { chain: state.name, seq, ...event, payload });
-      notePosition(state, positions, findings, event, seq);
-    }
-    const salt = inputs.salts.subarray(index * 32, index * 32 + 32);
+  const add = ({ offset }: LogRecord, event: SealableEvent, payload: Buffer): void => {
+    const salt = inputs.salt();
     const entry = encodeEntry({
       chainId: state.chainId,
       seq,
       prev: head,
       recordedAt,
       eventId: event.eventId,
-      source: { ...state.source, offset: record.offset, leaderEpoch: record.leaderEpoch },
+      source: { ...state.source, offset, leaderEpoch },
       producer: event.producer,
       producerSeq: event.producerSeq,
       tenant: event.tenant,
@@ -115,8 +104,36 @@ export function sealBatch(state: ChainState, records: readonly LogRecord[], inpu
       payloadCommit: payloadCommitment(salt, payload),
     });
     head = leafHash(entry);
-    entries.push({ ...event, seq, offset: record.offset, salt, payload, entry, leaf: head });
+    entries.push({ ...event, seq, offset, salt, payload, entry, leaf: head });
     seq += 1n;
+  };
+
+  for (const record of records) {
+    if (record.offset < nextOffset || record.leaderEpoch < leaderEpoch) {
+      throw new CodedError(
+        'SOURCE_REGRESSION',
+        `${state.name}: offset ${record.offset} (leader epoch ${record.leaderEpoch}) after ${nextOffset - 1n} (${leaderEpoch}): the event log has lost records it had given out`,
+      );
+    }
+    nextOffset = record.offset + 1n;
+    leaderEpoch = record.leaderEpoch;
+    const { event, payload } = contentOf(state, record, inputs, inBatch, seq, poisoned);
+    if (event.producer === NO_PRODUCER) {
+      add(record, event, payload);
+      continue;
+    }
+    inBatch.set(event.eventId, { chain: state.name, seq, ...event, payload });
+    const finding = notePosition(state, positions, event);
+    if (finding !== undefined) findings.push({ seq, ...finding });
+    add(record, event, payload);
+    if (finding === undefined) continue;
+    const made = sequenceEntry(finding, {
+      chain: state.name,
+      seq: seq - 1n,
+      eventId: event.eventId,
+      source: { ...state.source, offset: record.offset },
+    });
+    add(record, ledgersOwn(made.eventId, made.type, inputs.tenant), made.payload);
   }
 
   const { tree, fullTiles } = growTree(
@@ -142,15 +159,8 @@ function contentOf(
     ? (inBatch.get(read.event.eventId) ?? inputs.sealed.get(read.event.eventId))
     : undefined;
   if (read.ok && first === undefined) return { event: read.event, payload };
-  const own = (type: string): SealableEvent => ({
-    eventId: entryIdOf({ ...state.source, offset: record.offset }),
-    producer: NO_PRODUCER,
-    producerSeq: 0n,
-    tenant: inputs.tenant,
-    type,
-    schemaVersion: 1,
-    columns: NO_COLUMNS,
-  });
+  const own = (type: string): SealableEvent =>
+    ledgersOwn(entryIdOf({ ...state.source, offset: record.offset }), type, inputs.tenant);
   if (read.ok && first !== undefined && isSameEvent(read.event, payload, first))
     return {
       event: own(DUPLICATE_TYPE),
@@ -160,6 +170,17 @@ function contentOf(
   poisoned.push({ seq, offset: record.offset, problem });
   return { event: own(POISON_TYPE), payload };
 }
+
+/** What the ledger makes itself has no producer and nothing to be found by but its type. */
+const ledgersOwn = (eventId: string, type: string, tenant: string): SealableEvent => ({
+  eventId,
+  producer: NO_PRODUCER,
+  producerSeq: 0n,
+  tenant,
+  type,
+  schemaVersion: 1,
+  columns: NO_COLUMNS,
+});
 
 const isSameEvent = (event: SealableEvent, payload: Buffer, first: SealedEvent): boolean =>
   event.producer === first.producer &&
@@ -186,12 +207,10 @@ const duplicatePayload = (
 function notePosition(
   state: ChainState,
   positions: Map<string, bigint>,
-  findings: IngestFinding[],
   event: SealableEvent,
-  seq: bigint,
-): void {
+): ProducerFinding | undefined {
   const expected = positions.get(event.producer) ?? state.producers.get(event.producer) ?? 0n;
   const { next, finding } = checkProducerSeq(event.producer, event.producerSeq, expected);
-  if (finding !== undefined) findings.push({ seq, ...finding });
   positions.set(event.producer, next);
+  return finding;
 }

@@ -21,7 +21,9 @@ export async function rewriteHistory(
      WHERE e.${here} ORDER BY seq`,
   );
   const victim = rows[seq] as (typeof rows)[number];
-  const payload = Buffer.from(victim.payload.toString().replace('"client"', '"target"'));
+  const payload = Buffer.from(
+    victim.payload.toString().replace('"client"', '"target"').replace('"found":607', '"found":608'),
+  );
   expect(payload.equals(victim.payload)).toBe(false);
   await admin.query(`UPDATE ledger.payloads SET payload = $1 WHERE ${here} AND seq = $2`, [payload, seq]);
   const range = CompactRange.empty();
