@@ -14,11 +14,42 @@ const names = (modes: string): string =>
 const outputs = names(`a.mode IN ('o', 'b', 't')`);
 const inputs = names(`a.mode IS NULL OR a.mode IN ('i', 'b', 'v')`);
 
-/** Functions of the user's that an object of a relation depends on. */
-const code = (catalog: string, relation: string, what: string): string =>
-  `SELECT x.${relation} AS relation, d.refobjid AS function, '${what}' AS what FROM ${catalog} x
-     JOIN pg_depend d ON d.classid = '${catalog}'::regclass AND d.objid = x.${catalog === 'pg_index' ? 'indexrelid' : 'oid'}
-    WHERE d.refclassid = 'pg_proc'::regclass AND d.refobjid >= ${FIRST_USER_OID} AND x.${relation} <> 0`;
+/** The users' functions behind what `d`, a row of pg_depend, refers to: itself, an operator, an operator class. */
+const FUNCTIONS_BEHIND = `CROSS JOIN LATERAL (
+       SELECT d.refobjid WHERE d.refclassid = 'pg_proc'::regclass
+       UNION ALL SELECT o.oprcode::oid FROM pg_operator o WHERE d.refclassid = 'pg_operator'::regclass AND o.oid = d.refobjid
+       UNION ALL SELECT p.amproc::oid FROM pg_opclass c JOIN pg_amproc p ON p.amprocfamily = c.opcfamily
+        WHERE d.refclassid = 'pg_opclass'::regclass AND c.oid = d.refobjid) f(oid)`;
+
+/** Functions of the users' that an object of a relation runs. */
+const code = (catalog: string, relation: string, what: string, objects = catalog, oid = 'oid'): string =>
+  `SELECT x.${relation} AS relation, f.oid AS function, '${what}' AS what FROM ${catalog} x
+     JOIN pg_depend d ON d.classid = '${objects}'::regclass AND d.objid = x.${oid} ${FUNCTIONS_BEHIND}
+    WHERE d.refobjid >= ${FIRST_USER_OID} AND f.oid >= ${FIRST_USER_OID} AND x.${relation} <> 0`;
+
+/**
+ * Functions that run when a column takes a value, by its type: constraints and defaults of domains, also
+ * those inside arrays, ranges and composites, and casts by assignment.
+ */
+const CODE_OF_TYPES = `SELECT a.attrelid AS relation, f.oid AS function, 'type' AS what
+     FROM pg_attribute a CROSS JOIN LATERAL (
+       WITH RECURSIVE part(oid) AS (
+         SELECT a.atttypid
+         UNION SELECT q.oid FROM part JOIN pg_type t ON t.oid = part.oid CROSS JOIN LATERAL (
+           SELECT t.typbasetype UNION ALL SELECT t.typelem
+           UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
+           UNION ALL SELECT y.atttypid FROM pg_attribute y
+            WHERE y.attrelid = t.typrelid AND t.typrelid <> 0 AND y.attnum > 0 AND NOT y.attisdropped) q(oid)
+          WHERE q.oid <> 0)
+       SELECT t.oid AS type, k.oid AS object, k.classid
+         FROM part JOIN pg_type t ON t.oid = part.oid CROSS JOIN LATERAL (
+           SELECT k.oid, 'pg_constraint'::regclass FROM pg_constraint k WHERE k.contypid = t.oid
+           UNION ALL SELECT t.oid, 'pg_type'::regclass WHERE t.typtype = 'd') k(oid, classid)) part
+     JOIN pg_depend d ON d.classid = part.classid AND d.objid = part.object ${FUNCTIONS_BEHIND}
+    WHERE a.atttypid >= ${FIRST_USER_OID} AND a.attnum > 0 AND NOT a.attisdropped
+      AND d.refobjid >= ${FIRST_USER_OID} AND f.oid >= ${FIRST_USER_OID}
+   UNION SELECT a.attrelid, k.castfunc, 'type' FROM pg_attribute a JOIN pg_cast k ON k.casttarget = a.atttypid
+    WHERE k.castfunc >= ${FIRST_USER_OID} AND k.castcontext <> 'e' AND a.attnum > 0 AND NOT a.attisdropped`;
 
 /**
  * Reads a database's catalog as one snapshot: rows of (section, JSON), one for each field of CatalogRows.
@@ -90,7 +121,11 @@ UNION ALL ${list(
   `(${[
     code('pg_attrdef', 'adrelid', 'default'),
     code('pg_constraint', 'conrelid', 'check'),
-    code('pg_index', 'indrelid', 'index').replace("'pg_index'::regclass", "'pg_class'::regclass"),
+    code('pg_index', 'indrelid', 'index', 'pg_class', 'indexrelid'),
+    code('pg_partitioned_table', 'partrelid', 'partition', 'pg_class', 'partrelid'),
+    // Beside the function that it runs, which `triggers` has.
+    `${code('pg_trigger', 'tgrelid', 'trigger')} AND f.oid <> x.tgfoid`,
+    CODE_OF_TYPES,
     code('pg_policy', 'polrelid', 'policy'),
   ].join(' UNION ')}) u`,
   'u.relation, u.function, u.what',

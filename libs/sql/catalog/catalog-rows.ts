@@ -29,7 +29,10 @@ export interface CatalogRows {
   /** Referencing relation, referenced relation, ON DELETE, ON UPDATE, referenced columns. */
   readonly foreignKeys: readonly (readonly [number, number, string, string, readonly number[]])[];
   readonly primaryKeys: readonly (readonly [number, readonly number[]])[];
-  /** Relation, function that is not the system's own, what calls it: default, check, index, policy. */
+  /**
+   * Relation, function that is not the system's own, what calls it: default, check, index, policy, partition
+   * (its key), trigger (its condition), type (of a column).
+   */
   readonly code: readonly (readonly [number, number, string])[];
   /** Relation, relation that one of its row-security policies reads. */
   readonly policyReads: readonly (readonly [number, number])[];

@@ -18,6 +18,8 @@ export interface Relation {
   readonly columns: readonly Column[];
   readonly viewDefinition: string | null;
   readonly isSystem: boolean;
+  /** Of a temporary one: what it has beyond columns. */
+  readonly beyond?: string | undefined;
 }
 
 export interface UserFunction {
@@ -35,12 +37,18 @@ export interface UserFunction {
   readonly ownPath: string | null;
 }
 
-/** A temporary relation of a session: name, relkind, columns in order. */
+/** A temporary relation of a session. */
 export interface TemporaryRelation {
   readonly oid: number;
   readonly name: string;
+  /** relkind */
   readonly kind: string;
+  /** In order. */
   readonly columns: readonly string[];
+  /** What it has beyond columns, such as triggers: nobody outside its session sees what that runs. */
+  readonly beyond?: string | undefined;
+  /** What it inherits from: read or written with that. */
+  readonly parents?: readonly number[];
 }
 
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema']);
@@ -165,6 +173,21 @@ export class Catalog {
       for (const child of this.children.get(one.oid) ?? []) {
         const known = this.relations.get(child);
         if (known !== undefined) found.set(child, known);
+      }
+    }
+    return [...found.values()];
+  }
+
+  /** The tables that a partition is a part of, nearest first. */
+  partitionAncestors(relation: Relation): readonly Relation[] {
+    const found = new Map<number, Relation>();
+    const queue = [relation.oid];
+    for (const oid of queue) {
+      for (const parent of this.partitionParents.get(oid) ?? []) {
+        const known = this.relations.get(parent);
+        if (known === undefined || found.has(parent)) continue;
+        found.set(parent, known);
+        queue.push(parent);
       }
     }
     return [...found.values()];

@@ -6,6 +6,9 @@ import { Trace } from './trace.js';
 /** pg_trigger.tgtype. */
 const TRIGGER_EVENT: Readonly<Record<WriteKind, number>> = { insert: 4, delete: 8, update: 16, truncate: 32 };
 
+/** The same. */
+const INSTEAD_OF = 64;
+
 /** pg_rewrite.ev_type. */
 const RULE_EVENT: Readonly<Record<WriteKind, string>> = {
   update: '2',
@@ -42,7 +45,9 @@ export function followWrites(resolving: Resolving, cascadeTruncate: boolean): { 
     }
     for (const one of catalog.withDescendants(relation)) fire(resolving, one, kind);
     if (relation.kind === 'v') {
-      const replaced = (catalog.triggers.get(relation.oid) ?? []).some(({ type }) => (type & 64) !== 0);
+      const replaced = (catalog.triggers.get(relation.oid) ?? []).some(
+        ({ type }) => (type & INSTEAD_OF) !== 0 && (type & TRIGGER_EVENT[kind]) !== 0,
+      );
       if (!replaced)
         for (const base of resolving.basesOf(relation)) reach(base, kind, kind === 'update' ? [] : columns);
       continue;
@@ -83,9 +88,10 @@ function fire(resolving: Resolving, relation: Relation, kind: WriteKind): void {
     findings.uncounted.add(`a trigger on ${relation.name}`);
     resolving.callByOid([trigger.function], new Trace());
   }
-  if (kind !== 'insert' && kind !== 'update') return;
-  for (const { function: oid, what } of catalog.code.get(relation.oid) ?? [])
-    if (what !== 'policy') resolving.callByOid([oid], new Trace());
+  const takesValues = kind === 'insert' || kind === 'update';
+  for (const one of [relation, ...catalog.partitionAncestors(relation)])
+    for (const { function: oid, what } of catalog.code.get(one.oid) ?? [])
+      if (what === 'trigger' || (takesValues && what !== 'policy')) resolving.callByOid([oid], new Trace());
 }
 
 function noteColumns(

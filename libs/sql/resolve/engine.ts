@@ -22,6 +22,8 @@ export interface NameSpace {
   /** The session's temporary relations; none where code of others is resolved. */
   temporary(name: string): Relation | undefined;
   temporaryByOid(oid: number): Relation | undefined;
+  /** The session's temporary relation that inherits from this one. */
+  temporaryChild(oid: number): Relation | undefined;
 }
 
 /** The mutually recursive parts of a resolution. Each is a file of its own. */

@@ -31,6 +31,8 @@ export class Findings {
   readonly userFunctions = new Set<string>();
   readonly uncounted = new Set<string>();
   readonly missing = new Set<string>();
+  /** The same, of views and functions that are reached. */
+  readonly missingInside = new Set<string>();
   /** Traits of what is reached through views and functions. */
   readonly innerTraits = new Set<Trait>();
   /** Values that a function spreads into a record whose columns the text names. */
@@ -57,6 +59,7 @@ export class Findings {
     for (const column of other.columnsWritten) this.columnsWritten.add(column);
     for (const name of other.userFunctions) this.userFunctions.add(name);
     for (const trait of other.innerTraits) this.innerTraits.add(trait);
+    for (const name of [...other.missing, ...other.missingInside]) this.missingInside.add(name);
     for (const reason of other.uncounted) this.uncounted.add(reason);
     this.incomplete ??= other.incomplete;
     this.columnsUnknown ??= other.columnsUnknown;

@@ -60,7 +60,13 @@ export class Models implements ModelSource {
   }
 
   private stored(searchPath = STORED_PATH): NameSpace {
-    return { catalog: this.catalog, searchPath, temporary: () => undefined, temporaryByOid: () => undefined };
+    return {
+      catalog: this.catalog,
+      searchPath,
+      temporary: () => undefined,
+      temporaryByOid: () => undefined,
+      temporaryChild: () => undefined,
+    };
   }
 
   private makeRow(relation: Relation): Row {

@@ -44,10 +44,12 @@ function nameSpace(models: Models, { searchPath, temporary }: SessionNames): Nam
     searchPath,
     temporary: (name) => own.get(name),
     temporaryByOid: (oid) => [...own.values()].find((one) => one.oid === oid),
+    temporaryChild: (oid) => own.get(temporary.find(({ parents }) => parents?.includes(oid))?.name ?? ''),
   };
 }
 
-const temporaryRelation = ({ oid, name, kind, columns }: TemporaryRelation): Relation => ({
+const temporaryRelation = ({ oid, name, kind, columns, beyond }: TemporaryRelation): Relation => ({
+  beyond,
   oid,
   schema: 'pg_temp',
   name,

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import type { SqlAnalyzer, StatementAnalysis } from '../analysis.js';
+import type { CatalogRows } from '../catalog/catalog-rows.js';
 import { contextOf } from '../catalog/context-of.js';
 import { loadCatalog, type CatalogSnapshot } from '../catalog/load-catalog.js';
 import { createSqlAnalyzer } from '../sql-analyzer.js';
@@ -42,6 +43,23 @@ const SCHEMA = `
   CREATE TABLE guarded (v text); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
   CREATE POLICY p ON guarded USING (v IN (SELECT email FROM people));
   CREATE TABLE tricks.orders (id int, memo text);
+
+  CREATE VIEW through AS SELECT id, name FROM people;
+  CREATE VIEW above AS SELECT id, name FROM through;
+  CREATE TRIGGER t INSTEAD OF INSERT ON through FOR EACH ROW EXECUTE FUNCTION secretly();
+  CREATE DOMAIN odd AS text CHECK (checks(VALUE)); CREATE DOMAIN odder AS odd;
+  CREATE TYPE pair AS (a int, b odder);
+  CREATE TABLE of_domain (v odd); CREATE TABLE of_array (v odder[]); CREATE TABLE of_pair (v pair);
+  CREATE TABLE by_operator (v text CHECK (v === 'x'));
+  CREATE TYPE mark AS ENUM ('a'); CREATE TABLE of_enum (v mark);
+  CREATE FUNCTION mark_of(int) RETURNS mark LANGUAGE plpgsql AS $$BEGIN EXECUTE ''; RETURN 'a'; END$$;
+  CREATE TABLE conditional (v text); CREATE FUNCTION is_so(text) RETURNS boolean LANGUAGE plpgsql AS $$BEGIN EXECUTE ''; RETURN false; END$$;
+  CREATE TRIGGER t BEFORE DELETE ON conditional FOR EACH ROW WHEN (is_so(old.v)) EXECUTE FUNCTION suppress_redundant_updates_trigger();
+  CREATE FUNCTION part_of(text) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$BEGIN EXECUTE ''; RETURN 1; END$$;
+  CREATE TABLE parts (v text) PARTITION BY LIST (part_of(v)); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
+  CREATE FUNCTION reads_scratch() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM orders';
+  CREATE FUNCTION reads_through() RETURNS bigint LANGUAGE sql AS 'SELECT reads_scratch()';
+  CREATE FUNCTION reads_atomic() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM orders; END;
 `;
 
 describe('a statement resolved against its target', () => {
@@ -113,6 +131,17 @@ describe('a statement resolved against its target', () => {
       ['public.contacts', 'public.people', 'public.orders', 'public.lines'],
     ],
     ['TRUNCATE people CASCADE', [], ['public.people', 'public.orders', 'public.audit', 'public.lines']],
+    [
+      "UPDATE above SET name = 'x' WHERE id = 1",
+      ['public.people'],
+      ['public.above', 'public.through', 'public.people'],
+    ],
+    [
+      'DELETE FROM through WHERE id = 1',
+      [],
+      ['public.through', 'public.people', 'public.orders', 'public.lines'],
+    ],
+    ["INSERT INTO of_enum VALUES ('a')", [], ['public.of_enum']],
     ['COPY people TO STDOUT', ['public.people'], []],
     ['COPY (SELECT contact FROM contacts) TO STDOUT', ['public.people'], []],
     ['EXPLAIN DELETE FROM people', ['public.people'], []],
@@ -193,6 +222,14 @@ describe('a statement resolved against its target', () => {
     ["INSERT INTO checked VALUES ('x')", 'public.checks is code that cannot be seen'],
     ["UPDATE triggered SET v = 'x' WHERE v = 'y'", 'public.secretly is code that cannot be seen'],
     ["INSERT INTO ruled VALUES ('x')", 'a rule on ruled rewrites it'],
+    ["INSERT INTO above VALUES (1, 'x')", 'public.secretly is code that cannot be seen'],
+    ["INSERT INTO of_domain VALUES ('x')", 'public.checks is code that cannot be seen'],
+    ["INSERT INTO of_array VALUES ('{x}')", 'public.checks is code that cannot be seen'],
+    ["UPDATE of_pair SET v = ROW(1, 'x') WHERE v IS NULL", 'public.checks is code that cannot be seen'],
+    ["INSERT INTO by_operator VALUES ('x')", 'public.same is code that cannot be seen'],
+    ["DELETE FROM conditional WHERE v = 'x'", 'public.is_so is code that cannot be seen'],
+    ["INSERT INTO parts VALUES ('x')", 'public.part_of is code that cannot be seen'],
+    ["INSERT INTO parts_1 VALUES ('x')", 'public.part_of is code that cannot be seen'],
     ['SELECT loop_a()', 'loop_a refers to itself'],
     ['SELECT * FROM pg_toast.pg_toast_1234', 'pg_toast.pg_toast_1234 is not in the catalog'],
     ['SELECT * FROM pg_temp_3.t', 'pg_temp_3.t is not in the catalog'],
@@ -263,6 +300,33 @@ describe('a statement resolved against its target', () => {
     expect(statement?.reads).toEqual(['people', 'pg_temp.people']);
     expect(statement?.resolution?.output).toEqual([{ name: 'other', from: ['pg_temp.people.other'] }]);
   });
+
+  it.each([
+    ['SELECT * FROM own', { beyond: 'a definition' }, 'own is a temporary relation with a definition'],
+    ['INSERT INTO own VALUES (1)', { beyond: 'triggers' }, 'own is a temporary relation with triggers'],
+    ['SELECT * FROM own', {}, undefined],
+    ['SELECT * FROM orders', { parents: ['orders'] }, 'own is temporary and a part of orders'],
+    ['SELECT * FROM contact_ids', { parents: ['people'] }, 'own is temporary and a part of people'],
+    ['SELECT reads_scratch()', { name: 'orders' }, 'reads_scratch may mean the temporary relation orders'],
+    ['SELECT reads_through()', { name: 'orders' }, 'reads_through may mean the temporary relation orders'],
+    ['SELECT reads_atomic()', { name: 'orders' }, undefined],
+    ['SELECT reads_scratch()', { name: 'lines' }, undefined],
+  ])(
+    '%s beside a temporary relation of %j',
+    async (text, given: { parents?: string[]; beyond?: string; name?: string }, expected) => {
+      const { parents = [], ...own } = given;
+      const { relations, schemas } = JSON.parse(catalog.json) as CatalogRows;
+      const schema = schemas.find(([, name]) => name === 'public')?.[0];
+      const oidOf = (name: string): number =>
+        relations.find((row) => row[1] === schema && row[2] === name)?.[0] ?? 0;
+      const context = contextOf(catalog, undefined, [
+        { oid: 99_999, name: 'own', kind: 'r', columns: ['id'], parents: parents.map(oidOf), ...own },
+      ]);
+      const result = await analyzer.resolve(text, context);
+      if (!result.ok) throw new Error(result.message);
+      expect(result.analysis.statements[0]?.incomplete).toBe(expected);
+    },
+  );
 
   it('cannot tell anything that has a name without a catalog', async () => {
     const answer = async (text: string): Promise<string | undefined> => {

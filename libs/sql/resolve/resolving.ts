@@ -9,7 +9,7 @@ import { fromItem } from './from-clause.js';
 import type { Level } from './level.js';
 import { traceQuery } from './query.js';
 import { Trace, traceOfRow, type Row } from './trace.js';
-import { compiledIsHarmless } from './user-code.js';
+import { compiledIsHarmless, isStoredTree } from './user-code.js';
 
 /** One resolution under way: a statement, a view's definition, a function's body. */
 export class Resolving implements Engine {
@@ -52,6 +52,7 @@ export class Resolving implements Engine {
     this.findings.userFunctions.add(`${one.schema}.${one.name}`);
     const { row, findings } = this.models.callable(one, this.names);
     this.findings.includes(findings);
+    if (!isStoredTree(one.source)) this.noteHidden(findings, one);
     into.add(traceOfRow(row));
   }
 
@@ -107,6 +108,9 @@ export class Resolving implements Engine {
     const { catalog } = this.names;
     for (const set of [this.findings.read, this.findings.written]) {
       for (const [oid, relation] of set) {
+        const own = this.names.temporaryChild(oid);
+        if (own !== undefined)
+          this.findings.cannotTell(`${own.name} is temporary and a part of ${relation.name}`);
         for (const child of catalog.withDescendants(relation))
           if (!catalog.partitions.has(child.oid)) set.set(child.oid, child);
         for (const parent of catalog.partitionParents.get(oid) ?? [])
@@ -122,9 +126,10 @@ export class Resolving implements Engine {
     }
   }
 
-  /** The tables that a write to a view may go to. */
+  /** What a write to a view goes to: the relations that its definition itself names, views among them. */
   basesOf(view: Relation): readonly Relation[] {
-    return [...this.models.view(view).findings.read.values()].filter(({ kind }) => kind !== 'v');
+    const { read, named } = this.models.view(view).findings;
+    return [...read.values()].filter(({ oid }) => named.has(oid));
   }
 
   /** A relation by oid, the session's temporary ones included. */
@@ -132,7 +137,19 @@ export class Resolving implements Engine {
     return this.names.catalog.relations.get(oid) ?? this.names.temporaryByOid(oid);
   }
 
+  /** pg_temp comes first for a function's names too: what is meant by them is then the session's own. */
+  private noteHidden({ read, written, missing, missingInside }: Findings, { name }: UserFunction): void {
+    const used = [
+      ...[...read.values(), ...written.values()].map((relation) => relation.name),
+      ...[...missing, ...missingInside].map((each) => partsOfName(each).at(-1) ?? ''),
+    ];
+    const hidden = used.find((each) => this.names.temporary(each) !== undefined);
+    if (hidden !== undefined) this.findings.cannotTell(`${name} may mean the temporary relation ${hidden}`);
+  }
+
   private readsThrough(relation: Relation): void {
+    if (relation.beyond !== undefined)
+      this.findings.cannotTell(`${relation.name} is a temporary relation with ${relation.beyond}`);
     if (relation.kind === 'f')
       this.findings.cannotTell(`${relation.name} is a foreign table: what it reads is elsewhere`);
     if (relation.viewDefinition !== null) this.findings.includes(this.models.view(relation).findings);

@@ -4,6 +4,12 @@ import type { SqlAnalyzer } from '../analysis.js';
 import { contextOf } from '../catalog/context-of.js';
 import { loadCatalog, type CatalogSnapshot } from '../catalog/load-catalog.js';
 import { createSqlAnalyzer } from '../sql-analyzer.js';
+import {
+  relationsOfPlan,
+  relationsOfView,
+  type Ask,
+  type ServerRelation,
+} from '../testing/server-relations.js';
 
 const SCHEMA = `
   CREATE SCHEMA other;
@@ -87,40 +93,8 @@ describe('what a query reads, beside what the server says', () => {
     await postgres.dispose();
   });
 
-  /** Tables and columns that a view of this query depends on. */
-  async function ofView(query: string): Promise<{ relations: string[]; columns: string[] }> {
-    await client.query(`CREATE TEMP VIEW probe AS ${query}`);
-    try {
-      const { rows } = await client.query<{ relation: string; column: string | null }>(`
-        SELECT DISTINCT n.nspname || '.' || c.relname AS relation, t.attname AS column
-          FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c ON c.oid = d.refobjid
-          JOIN pg_namespace n ON n.oid = c.relnamespace
-          LEFT JOIN pg_attribute t ON t.attrelid = c.oid AND t.attnum = d.refobjsubid AND d.refobjsubid > 0
-         WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass
-           AND r.ev_class = 'pg_temp.probe'::regclass AND c.oid <> r.ev_class`);
-      return {
-        relations: [...new Set(rows.map((row) => row.relation))],
-        columns: rows.flatMap((row) => (row.column === null ? [] : [`${row.relation}.${row.column}`])),
-      };
-    } finally {
-      await client.query('DROP VIEW probe');
-    }
-  }
-
-  /** Tables that the plan of it scans. */
-  async function ofPlan(query: string): Promise<string[]> {
-    const { rows } = await client.query<{ 'QUERY PLAN': unknown }>(`EXPLAIN (VERBOSE, FORMAT JSON) ${query}`);
-    const found = new Set<string>();
-    const walk = (value: unknown): void => {
-      if (typeof value !== 'object' || value === null) return;
-      const fields = value as Record<string, unknown>;
-      if (typeof fields['Relation Name'] === 'string')
-        found.add(`${String(fields['Schema'])}.${fields['Relation Name']}`);
-      Object.values(fields).forEach(walk);
-    };
-    walk(rows[0]?.['QUERY PLAN']);
-    return [...found];
-  }
+  const ask: Ask = async (text) => (await client.query<Record<string, unknown>>(text)).rows;
+  const namesOf = (all: readonly ServerRelation[]): string[] => all.map(({ name }) => name);
 
   const plainName = (name: string): string => name.replaceAll('"', '');
 
@@ -140,20 +114,21 @@ describe('what a query reads, beside what the server says', () => {
         if (!result.ok) throw new Error(`${name}: ${result.message}`);
         const [statement] = result.analysis.statements;
         const { resolution, incomplete } = statement ?? {};
-        const view = await ofView(query);
+        const view = await relationsOfView(ask, query);
+        const { scanned } = await relationsOfPlan(ask, query);
         const reads = (resolution?.relations ?? [])
           .filter(({ read }) => read)
           .map((one) => plainName(one.name));
         const columns = (resolution?.columnsRead ?? []).map(plainName);
         // Every query of the corpus is one that can be told whole.
         expect({ name, incomplete }).toEqual({ name, incomplete: undefined });
-        expect({ name, missed: view.relations.filter((one) => !reads.includes(one)) }).toEqual({
+        expect({ name, missed: namesOf(view.relations).filter((one) => !reads.includes(one)) }).toEqual({
           name,
           missed: [],
         });
         expect({
           name,
-          missed: (await ofPlan(query)).filter((one) => !reads.includes(one) && !/\.parted_\d$/.test(one)),
+          missed: namesOf(scanned).filter((one) => !reads.includes(one) && !/\.parted_\d$/.test(one)),
         }).toEqual({ name, missed: [] });
         expect({ name, missed: view.columns.filter((one) => !columns.includes(one)) }).toEqual({
           name,

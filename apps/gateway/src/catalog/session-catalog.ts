@@ -5,7 +5,7 @@ import type { ResolutionContext } from '#libs/sql/resolve/resolution.js';
 import type { AskTarget } from '../enforcement/read-binding.js';
 import type { SessionState } from '../postgres/session-state.js';
 import type { CatalogKeeper } from './catalog-keeper.js';
-import { SESSION_NAMES_QUERY } from './session-names-query.js';
+import { readTemporary, SESSION_NAMES_QUERY } from './session-names-query.js';
 
 /** What must happen before names can be resolved: the server must be quiet, be asked, or a promise end. */
 export type Needed =
@@ -118,9 +118,7 @@ export class SessionCatalog {
     const [searchPath, role, temporary] = row ?? [];
     if (typeof searchPath !== 'string' || typeof temporary !== 'string')
       return { searchPath: '', temporary: [], doubt: 'what names mean to the session could not be read' };
-    const relations = (JSON.parse(temporary) as [number, string, string, string[] | null][]).map(
-      ([oid, name, kind, columns]): TemporaryRelation => ({ oid, name, kind, columns: columns ?? [] }),
-    );
+    const relations = readTemporary(temporary);
     const loadedAs = this.keeper.current?.role;
     const doubt =
       loadedAs !== undefined && role !== loadedAs ? 'the session acts as another role' : undefined;
