@@ -6,6 +6,7 @@ import * as policyChange from './policy-change-events.js';
 import * as request from './request-events.js';
 import * as review from './review-events.js';
 import * as session from './session-events.js';
+import * as slack from './slack-events.js';
 import * as statement from './statement-events.js';
 
 /** Every type of event there is. The contract documents are generated from this list. */
@@ -54,6 +55,8 @@ export const eventDefinitions = [
   policyChange.policyChangeForced,
   gatewayPolicy.policyApplied,
   gatewayPolicy.policyIgnored,
+  slack.slackAccountLinked,
+  slack.slackAccountUnlinked,
 ] as const;
 
 type Definition = (typeof eventDefinitions)[number];

@@ -3,12 +3,14 @@ import { z } from 'zod';
 import type { Authenticated } from '#libs/http/bearer.guard.js';
 import { ProblemException } from '#libs/http/problem.js';
 import { LOGGER } from '#libs/http/tokens.js';
+import type { Identity } from '#libs/contracts/identity.js';
 import type { Directory } from '#libs/identity/directory.js';
 import type { Logger } from '#libs/observability/logger.js';
-import type { DatabasePool } from '#libs/postgres/pool.js';
 import { read } from '../request/http/request-bodies.js';
-import { DIRECTORY, POOL } from '../tokens.js';
-import { unlink, useCode } from './people/link-queries.js';
+import type { RequestExecutor } from '../request/write/request-executor.js';
+import type { RequestUnit } from '../request/write/request-unit.js';
+import { DIRECTORY, EXECUTOR, NEW_ID } from '../tokens.js';
+import { unlink, useCode, type SlackAccount } from './people/link-queries.js';
 
 export const linkBodySchema = z.strictObject({
   /** The one-time code that Slack has shown to the account's owner only. */
@@ -21,8 +23,9 @@ export const linkBodySchema = z.strictObject({
 @Controller('v1/slack/links')
 export class SlackLinksController {
   constructor(
-    @Inject(POOL) private readonly pool: DatabasePool,
+    @Inject(EXECUTOR) private readonly executor: RequestExecutor,
     @Inject(DIRECTORY) private readonly directory: Directory,
+    @Inject(NEW_ID) private readonly newId: () => string,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -38,7 +41,11 @@ export class SlackLinksController {
     const owners = await this.directory.findBySlackUserId(slackUser);
     if (owners.some(({ name }) => name !== identity.name))
       throw refused('another-person', 409, 'The directory lists this Slack account for somebody else.');
-    const linked = await useCode(this.pool, code, slackUser, identity);
+    const linked = await this.executor.transact(async (unit, tx) => {
+      const done = await useCode(tx, code, slackUser, identity);
+      if (done.kind === 'linked') this.record(unit, 'slack-account.linked', done.account, identity);
+      return done;
+    });
     switch (linked.kind) {
       case 'unknown-code':
         throw refused('unknown-code', 404, 'The code is not known, was used, or is older than 10 minutes.');
@@ -67,9 +74,24 @@ export class SlackLinksController {
   @Delete()
   @HttpCode(200)
   async unlink(@Req() { identity }: Authenticated): Promise<object> {
-    const unlinked = await unlink(this.pool, identity.name);
+    const unlinked = await this.executor.transact(async (unit, tx) => {
+      const account = await unlink(tx, identity.name);
+      if (account !== undefined) this.record(unit, 'slack-account.unlinked', account, identity);
+      return account !== undefined;
+    });
     if (unlinked) this.logger.info({ name: identity.name }, 'a Slack account is unlinked');
     return { unlinked };
+  }
+
+  /** In the transaction of the link itself: the ledger has one where the table has the other. */
+  private record(
+    unit: RequestUnit,
+    type: 'slack-account.linked' | 'slack-account.unlinked',
+    account: Pick<SlackAccount, 'team' | 'slackUser'>,
+    identity: Identity,
+  ): void {
+    const key = `${account.team}/${account.slackUser}`;
+    unit.publish({ id: this.newId(), type, key, identity, place: undefined, fields: { ...account } });
   }
 }
 

@@ -2,7 +2,7 @@ import { buttonsOf, textOf } from '#libs/testing/slack-emulator/workspace.js';
 import type { HoldOptions } from '../testing/sample-gateway.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { identityOf } from '../testing/sample-people.js';
-import { CHANNEL, SlackScenario, slackIdOf } from './testing/slack-scenario.js';
+import { CHANNEL, SlackScenario, slackIdOf, TEAM } from './testing/slack-scenario.js';
 
 /** A loaded machine takes its time; nothing here measures it. */
 const LONG = 180_000;
@@ -216,6 +216,23 @@ describe('a decision made in Slack', () => {
       expect((await link('omar')).status).toBe(404);
       await scenario.click('U0OMAR', requestId, 'Approve');
       await scenario.untilShown(requestId, /1 of 2 \(`omar`\)/);
+      const unlink = () => scenario.service.call('omar', 'DELETE', '/v1/slack/links');
+      expect((await unlink()).body).toEqual({ unlinked: true });
+      expect((await unlink()).body).toEqual({ unlinked: false });
+      await eventually(async () => {
+        const events = (await scenario.platform.readTopic('approvals')).map(({ value }) =>
+          JSON.parse(String(value)),
+        );
+        expect(events.filter(({ type }) => type.startsWith('slack-account.'))).toMatchObject([
+          {
+            type: 'slack-account.linked',
+            identity: { name: 'omar', subject: 'sub-omar' },
+            team: TEAM,
+            slackUser: 'U0OMAR',
+          },
+          { type: 'slack-account.unlinked', identity: { name: 'omar' }, team: TEAM, slackUser: 'U0OMAR' },
+        ]);
+      }, LONG);
     },
     LONG,
   );

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import type { Identity } from '#libs/contracts/identity.js';
 import { sha256 } from '#libs/kernel/hash.js';
 import { sql, type CommonQueryMethods, type DatabasePool } from '#libs/postgres/pool.js';
-import { isUniqueViolation } from '#libs/postgres/unique-violation.js';
 
 /** How long a one-time code may be used, seconds. */
 const CODE_LIFETIME_S = 600;
@@ -39,56 +38,48 @@ export async function keepCode(pool: DatabasePool, code: string, account: SlackA
   });
 }
 
-/** The account a code stands for; the code is not used up. */
-export async function findCode(
-  connection: CommonQueryMethods,
-  code: string,
-): Promise<SlackAccount | undefined> {
-  const row = await connection.maybeOne(sql.type(
-    z.object({ team: z.string(), slack_user: z.string(), slack_name: z.string() }),
-  )`
-    SELECT team, slack_user, slack_name FROM approvals.slack_link_codes
-    WHERE code_sha256 = ${sql.binary(hashOf(code))} AND expires_at > now()`);
-  return row === null ? undefined : { team: row.team, slackUser: row.slack_user, slackName: row.slack_name };
-}
-
 export type Linked =
   | { readonly kind: 'linked'; readonly account: SlackAccount }
   | { readonly kind: 'unknown-code' }
   /** The code is good and is of another Slack account than the person named; it is not used up. */
-  | { readonly kind: 'another-account'; readonly account: SlackAccount }
+  | { readonly kind: 'another-account' }
   | { readonly kind: 'already-linked' };
 
-/** Uses a code up and links its account to a signed-in identity: one account a person, one person an account. */
+/**
+ * Uses a code up and links its account to a signed-in identity: one account a person, one person an account. A code
+ * that is refused is not used up. In the caller's transaction.
+ */
 export async function useCode(
-  pool: DatabasePool,
+  tx: CommonQueryMethods,
   code: string,
   slackUser: string,
   identity: Identity,
 ): Promise<Linked> {
-  try {
-    return await pool.transaction(async (tx): Promise<Linked> => {
-      const account = await findCode(tx, code);
-      if (account === undefined) return { kind: 'unknown-code' };
-      if (account.slackUser !== slackUser) return { kind: 'another-account', account };
-      const used = await tx.query(sql.unsafe`
-        DELETE FROM approvals.slack_link_codes WHERE code_sha256 = ${sql.binary(hashOf(code))}`);
-      if (used.rowCount !== 1) return { kind: 'unknown-code' };
-      await tx.query(sql.unsafe`
-        INSERT INTO approvals.slack_links (team, slack_user, name, issuer, subject)
-        VALUES (${account.team}, ${account.slackUser}, ${identity.name}, ${identity.issuer}, ${identity.subject})`);
-      return { kind: 'linked', account };
-    });
-  } catch (error) {
-    if (isUniqueViolation(error)) return { kind: 'already-linked' };
-    throw error;
-  }
+  const hash = sql.binary(hashOf(code));
+  const row = await tx.maybeOne(sql.type(
+    z.object({ team: z.string(), slackUser: z.string(), slackName: z.string() }),
+  )`
+    SELECT team, slack_user AS "slackUser", slack_name AS "slackName" FROM approvals.slack_link_codes
+    WHERE code_sha256 = ${hash} AND expires_at > now() FOR UPDATE`);
+  if (row === null) return { kind: 'unknown-code' };
+  if (row.slackUser !== slackUser) return { kind: 'another-account' };
+  const linked = await tx.query(sql.unsafe`
+    INSERT INTO approvals.slack_links (team, slack_user, name, issuer, subject)
+    VALUES (${row.team}, ${row.slackUser}, ${identity.name}, ${identity.issuer}, ${identity.subject})
+    ON CONFLICT DO NOTHING`);
+  if (linked.rowCount !== 1) return { kind: 'already-linked' };
+  await tx.query(sql.unsafe`DELETE FROM approvals.slack_link_codes WHERE code_sha256 = ${hash}`);
+  return { kind: 'linked', account: row };
 }
 
-/** Ends the link of a person. */
-export async function unlink(connection: CommonQueryMethods, name: string): Promise<boolean> {
-  const gone = await connection.query(sql.unsafe`DELETE FROM approvals.slack_links WHERE name = ${name}`);
-  return gone.rowCount === 1;
+/** Ends the link of a person; returns the account it was of. In the caller's transaction. */
+export async function unlink(
+  tx: CommonQueryMethods,
+  name: string,
+): Promise<Pick<SlackAccount, 'team' | 'slackUser'> | undefined> {
+  const gone = await tx.maybeOne(sql.type(z.object({ team: z.string(), slackUser: z.string() }))`
+    DELETE FROM approvals.slack_links WHERE name = ${name} RETURNING team, slack_user AS "slackUser"`);
+  return gone ?? undefined;
 }
 
 const hashOf = (code: string): Buffer => sha256(Buffer.from(`countersign slack link ${code}`, 'utf8'));
