@@ -7,6 +7,8 @@ export interface GatewayClient extends pg.Client {
   readonly notices: string[];
   /** Their DETAILs. */
   readonly details: string[];
+  /** Their HINTs. */
+  readonly hints: string[];
 }
 
 /** An ordinary node-postgres connection through the gateway, TLS verified against the development CA. */
@@ -30,19 +32,21 @@ export async function connectAs(
   });
   const notices: string[] = [];
   const details: string[] = [];
+  const hints: string[] = [];
   client.on('notice', (notice) => {
     notices.push(notice.message ?? '');
     details.push(notice.detail ?? '');
+    hints.push(notice.hint ?? '');
   });
   // A client whose gateway is killed gets an error event; the tests look at the rejected query instead.
   client.on('error', () => undefined);
   await client.connect();
-  return Object.assign(client, { notices, details });
+  return Object.assign(client, { notices, details, hints });
 }
 
-/** The request id in the NOTICE that says the statement is held; waits up to 5 s for it. */
+/** The request id in the NOTICE that says the statement is held; waits up to a minute for it. */
 export async function heldRequestId(client: GatewayClient, from = 0): Promise<string> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
+  for (let attempt = 0; attempt < 1_200; attempt += 1) {
     const notice = client.notices.slice(from).find((text) => text.includes('held'));
     const id = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(notice ?? '')?.[0];
     if (id !== undefined) return id;
