@@ -1,5 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { Environment } from '@marcbachmann/cel-js';
+import { CEL_LIMITS } from './cel-limits.js';
 import { IdentityFacts, SessionFacts, StatementFacts, TargetFacts, TimeFacts } from './facts.js';
 
 const TEXTS = 'list<string>';
@@ -7,13 +8,7 @@ const TEXTS = 'list<string>';
 /** The CEL environment of every rule: these five variables, nothing undeclared, bounded in size. */
 export const environment = new Environment({
   unlistedVariablesAreDyn: false,
-  limits: {
-    maxAstNodes: 2_000,
-    maxDepth: 64,
-    maxListElements: 500,
-    maxMapEntries: 100,
-    maxCallArguments: 16,
-  },
+  limits: CEL_LIMITS,
 })
   .registerType('Statement', {
     ctor: StatementFacts,

@@ -3,6 +3,7 @@ import type { Signals } from '#libs/contracts/events/signals.js';
 import type { Target } from '#libs/contracts/events/target.js';
 import type { EventOf } from '#libs/contracts/events/registry.js';
 import type { Identity } from '#libs/contracts/identity.js';
+import { CEL_LIMITS } from './cel-limits.js';
 
 /** All that an assessment is made from. The same input under the same policy gives the same bytes. */
 export interface RiskInput {
@@ -150,13 +151,7 @@ const TEXTS = 'list<string>';
 /** The CEL environment of risk rules; nothing undeclared, bounded in size. */
 export const riskEnvironment = new Environment({
   unlistedVariablesAreDyn: false,
-  limits: {
-    maxAstNodes: 2_000,
-    maxDepth: 64,
-    maxListElements: 500,
-    maxMapEntries: 100,
-    maxCallArguments: 16,
-  },
+  limits: CEL_LIMITS,
 })
   .registerType('RiskStatement', {
     ctor: RiskStatement,
