@@ -7,7 +7,9 @@ type Ctes = ReadonlySet<string>;
 
 /**
  * Whether an INSERT, UPDATE, DELETE or MERGE certainly leaves most rows alone (what is unsure is not
- * bounded). Judged by the text alone: `status = 'active'` counts as a restriction, `id > 0` does not.
+ * bounded). Judged by the text alone: `status = 'active'` counts as a restriction, `id > 0` does not. Which
+ * columns are unique would make no answer safer: what is bounded says that some rows are left alone, not how
+ * many; that is what EXPLAIN's estimate and the row ceiling are for.
  */
 export function writeIsBounded({ type, fields }: TypedNode, ctes: Ctes): boolean {
   switch (type) {

@@ -68,7 +68,19 @@ export class GatewayMetrics implements SpoolMetrics {
     readonly spoolPendingBytes: () => number;
     readonly spoolPendingEvents: () => number;
     readonly policyVersion: () => number;
+    /** `target/database`, and whether its catalog is known. */
+    readonly catalogs: () => Iterable<readonly [string, boolean]>;
   }): void {
+    new Gauge({
+      name: 'countersign_catalog_known',
+      help: 'Whether the catalog of a database is known; without it whatever names something is incomplete',
+      labelNames: ['database'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const [database, known] of read.catalogs()) this.set({ database }, known ? 1 : 0);
+      },
+    });
     this.gauge('countersign_policy_version', 'The version of the policy in force', read.policyVersion);
     this.gauge('countersign_connections', 'Client connections', read.connections);
     this.gauge('countersign_holds', 'Statements that are held now', read.holds);

@@ -8,10 +8,16 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { makeCertificate } from '#deploy/local/development-ca.js';
 import { freePort } from '#libs/embedded-postgres/free-port.js';
+import { signEvent } from '#libs/contracts/event-signature.js';
+import { parseSigningKey } from '#libs/contracts/key-files.js';
+import { sha256Hex } from '#libs/kernel/hash.js';
+import { newId } from '#libs/kernel/uuid.js';
 import { migrate } from '#libs/postgres/migrate.js';
 import { eventually } from '#libs/testing/eventually.js';
+import { tcpProxy } from '#libs/testing/tcp-proxy.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import { startTokenIssuer, type TokenIssuer } from '#libs/testing/token-issuer.js';
+import { KeptPolicy } from './policy/kept-policy.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const MAIN = path.join(ROOT, 'dist/apps/gateway/src/main.js');
@@ -143,4 +149,87 @@ describe('the gateway as a process', () => {
     expect(code).toBe(1);
     expect(errors).toMatch(/recording: overlapped is not offered/);
   });
+});
+
+describe('the gateway whose event log is away at the start', () => {
+  const policy = `version: 5\ndefault: allow\nrules: [{ id: no-drop, when: "statement.kind == 'DROP TABLE'", effect: deny }]\n`;
+  const settings = async (port: number, home: string): Promise<Record<string, string>> => {
+    const url = new URL(postgres.adminUrl());
+    url.port = String(port);
+    return {
+      DATABASE_URL: url.toString(),
+      COUNTERSIGN_HOME: path.join(folder, home),
+      COUNTERSIGN_GATEWAY_PORT: String(await freePort()),
+      COUNTERSIGN_GATEWAY_HTTP_PORT: String(await freePort()),
+    };
+  };
+
+  it('judges by the signed policy it has kept, and drains what it recorded when the log is there', async () => {
+    const proxy = await tcpProxy({ host: '127.0.0.1', port: postgres.port });
+    proxy.refusing = true;
+    const given = await settings(proxy.port, 'away');
+    const signing = await readFile(environment['COUNTERSIGN_GATEWAY_SIGNING_KEY'] as string, 'utf8');
+    const published = {
+      id: newId(),
+      type: 'policy.published',
+      schemaVersion: 1,
+      time: new Date().toISOString(),
+      tenant: 'default',
+      producer: newId(),
+      producerSeq: 0,
+      policyVersion: 5,
+      policyHash: sha256Hex(Buffer.from(policy)),
+      text: policy,
+      author: 'dana',
+    };
+    const spool = path.join(folder, 'away', 'gateway', 'spool');
+    await new KeptPolicy(spool).keep(signEvent(published, parseSigningKey(signing)));
+    const { child, exited } = start(given);
+    const http = `http://127.0.0.1:${given['COUNTERSIGN_GATEWAY_HTTP_PORT']}`;
+    await eventually(async () => expect((await fetch(`${http}/readyz`)).status).toBe(200), 20_000);
+    const report = (await (await fetch(`${http}/readyz`)).json()) as { notes: Record<string, string> };
+    expect(report.notes['event-log']).toMatch(/terminated|ECONNRESET/);
+    const client = new pg.Client({
+      host: '127.0.0.1',
+      port: Number(given['COUNTERSIGN_GATEWAY_PORT']),
+      user: 'alice',
+      database: 'shop',
+      password: await issuer.token('alice', 'countersign-gateway'),
+      ssl: { ca },
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    expect((await client.query('SELECT 7 AS n')).rows).toEqual([{ n: 7 }]);
+    await expect(client.query('DROP TABLE nothing')).rejects.toMatchObject({ code: '42501' });
+
+    const recorded = async (): Promise<number> => {
+      const log = new pg.Client(postgres.adminUrl());
+      await log.connect();
+      const { rows } = await log.query<{ n: string }>(
+        "SELECT coalesce(sum(next_offset), 0) AS n FROM event_log.heads WHERE topic = 'statements'",
+      );
+      await log.end();
+      return Number(rows[0]?.n);
+    };
+    const before = await recorded();
+    proxy.refusing = false;
+    await eventually(async () => expect(await recorded()).toBeGreaterThanOrEqual(before + 5), 20_000);
+    await eventually(async () => {
+      const answer = await fetch(`${http}/readyz`);
+      expect(await answer.json()).toMatchObject({ ready: true, checks: { decisions: 'ok', policy: 'ok' } });
+    }, 20_000);
+    await client.end();
+    child.kill('SIGTERM');
+    expect((await exited).code).toBe(0);
+    await proxy.close();
+  }, 60_000);
+
+  it('does not start where no signed policy is kept', async () => {
+    const { code, errors } = await start(await settings(await freePort(), 'fresh')).exited;
+    expect(code).toBe(1);
+    expect(errors).toMatch(
+      /^gateway: the event log does not answer, and no signed policy is kept beside the spool/,
+    );
+    expect(errors.trim().split('\n')).toHaveLength(1);
+  }, 60_000);
 });

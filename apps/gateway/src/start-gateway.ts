@@ -5,7 +5,7 @@ import { registerEventLogMetrics } from '#libs/event-log/event-log-metrics.js';
 import type { EventLog } from '#libs/event-log/port.js';
 import { discoveringVerifier } from '#libs/identity/token-verifier.js';
 import type { Clock } from '#libs/kernel/clock.js';
-import { messageOf } from '#libs/kernel/coded-error.js';
+import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 import { sha256 } from '#libs/kernel/hash.js';
 import { Health } from '#libs/observability/health.js';
 import { SettingError } from '#libs/kernel/settings.js';
@@ -53,6 +53,8 @@ export interface Surroundings {
   readonly newId: () => string;
   readonly randomBytes: (count: number) => Buffer;
   readonly logger: Logger;
+  /** Given where the event log did not answer at the start: why, as long as it does not. */
+  readonly eventLogAway?: () => string | undefined;
   readonly holdLimits?: HoldLimits;
   readonly loginMs?: number;
 }
@@ -69,6 +71,7 @@ export interface Gateway {
 export async function startGateway(config: GatewayConfig, given: Surroundings): Promise<Gateway> {
   const { eventLog, clock, newId, logger } = given;
   const { tenant } = config;
+  const isAway = given.eventLogAway?.() !== undefined;
   const policies = new PolicyInForce(config.policy);
   await checkReplication(config, eventLog);
   const registry = createRegistry('gateway');
@@ -124,7 +127,7 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
       counted: (what) => metrics.policySeen(what),
     }),
     logger,
-    catchUpMs: CATCH_UP_MS,
+    catchUpMs: isAway ? 0 : CATCH_UP_MS,
   });
   const catalogs = new Catalogs(config.targets, clock, logger);
   const listener = new Listener({
@@ -158,12 +161,23 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
     spoolPendingBytes: () => spool.state().pendingBytes,
     spoolPendingEvents: () => spool.state().undrainedRecords,
     policyVersion: () => policies.current.version,
+    catalogs: () => {
+      const problems = catalogs.problems();
+      return catalogs.names().map((name) => [name, !problems.has(name)] as const);
+    },
   });
   const health = new Health();
   health.add('listener', () => (listener.listening ? undefined : 'it does not accept connections'));
   health.add('spool', () => spool.state().broken?.message);
-  health.add('decisions', () => feed.problem);
-  health.add('policy', () => policyFeed.problem);
+  // A gateway that started without its event log works as one does whose event log went away later.
+  const away = (): string | undefined => given.eventLogAway?.();
+  health.add('decisions', () => (away() === undefined ? feed.problem : undefined));
+  health.add('policy', () => (away() === undefined ? policyFeed.problem : undefined));
+  health.note('event-log', away);
+  health.note('catalogs', () => {
+    const problems = [...catalogs.problems()].map(([database, problem]) => `${database}: ${problem}`);
+    return problems.length === 0 ? undefined : problems.join('; ').slice(0, 1_000);
+  });
 
   const undo: (() => Promise<unknown>)[] = [
     () => spool.close(DRAIN_MS),
@@ -174,10 +188,16 @@ export async function startGateway(config: GatewayConfig, given: Surroundings): 
     // Nobody waits for them: what comes before its target's catalog counts as incomplete.
     catalogs.start();
     // Decisions first: one that comes for the first statement held must not be missed.
-    await feed.start();
     undo.unshift(() => feed.stop());
+    if (isAway) feed.startLater();
+    else await feed.start();
     // And the policy: the first statement is judged by what was published last.
-    await policyFeed.restore();
+    const restored = await policyFeed.restore();
+    if (isAway && !restored)
+      throw new CodedError(
+        'NO_POLICY',
+        `the event log does not answer, and no signed policy is kept beside the spool: ${away() ?? ''}`,
+      );
     undo.unshift(() => policyFeed.stop());
     await policyFeed.start();
     const port = await listener.listen(config.port, config.host);

@@ -45,7 +45,12 @@ export class Catalogs {
     this.kept.delete(key);
   }
 
-  /** Names of the targets whose catalog is not there, with the reason. */
+  /** `target/database` of those whose catalog is kept. */
+  names(): string[] {
+    return [...this.kept.keys()];
+  }
+
+  /** Those whose catalog is not there, with the reason: what names something there is incomplete. */
   problems(): ReadonlyMap<string, string> {
     return new Map(
       [...this.kept].flatMap(([key, { keeper }]): [string, string][] =>

@@ -28,6 +28,13 @@ export class DecisionFeed {
     this.problem = undefined;
   }
 
+  /** The same while the event log is away: its position is fixed before anything is appended by a LateEventLog. */
+  startLater(): void {
+    this.start().catch((error: unknown) => {
+      if (!this.stopped) void this.again(error as Error);
+    });
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     await this.subscription?.stop();

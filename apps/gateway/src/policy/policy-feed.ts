@@ -52,24 +52,25 @@ export class PolicyFeed {
 
   constructor(private readonly options: PolicyFeedOptions) {}
 
-  /** Puts the policy in force that was kept by the last life of this gateway, if its signature still counts. */
-  async restore(): Promise<void> {
+  /** Puts the policy in force that was kept by the last life of this gateway, if its signature still counts; whether. */
+  async restore(): Promise<boolean> {
     const { kept, trusted, tenant, read, policies, logger } = this.options;
     const bytes = await kept.read();
-    if (bytes === undefined) return;
+    if (bytes === undefined) return false;
     const reading = readPublication(bytes, trusted, tenant);
     if (reading.is !== 'publication') {
       const reason = reading.is === 'ignored' ? reading.reason : 'malformed';
-      return logger.warn({ reason }, 'the kept policy does not count: the configured one is in force');
+      logger.warn({ reason }, 'the kept policy does not count: the configured one is in force');
+      return false;
     }
     const found = policyOf(reading.publication, read);
-    if (!found.ok)
-      return logger.warn(
-        { reason: found.problem },
-        'the kept policy cannot be read: the configured one counts',
-      );
+    if (!found.ok) {
+      logger.warn({ reason: found.problem }, 'the kept policy cannot be read: the configured one counts');
+      return false;
+    }
     this.last = reading.publication;
     policies.replace(found.policy);
+    return true;
   }
 
   /** Resolves when what was published so far is in force, or after `catchUpMs`. Never rejects. */
