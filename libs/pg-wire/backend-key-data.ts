@@ -9,7 +9,11 @@ export interface BackendKey {
 
 export function readBackendKeyData(frame: Buffer): BackendKey {
   const reader = new FrameReader(frame);
-  return { pid: reader.uint32(), secret: Buffer.from(reader.bytes(reader.remaining)) };
+  const pid = reader.uint32();
+  const secret = Buffer.alloc(reader.remaining);
+  // Kept as long as its session: a slice of a shared pool would keep all of the pool.
+  reader.bytes(reader.remaining).copy(secret);
+  return { pid, secret };
 }
 
 export const writeBackendKeyData = (key: BackendKey): Buffer =>

@@ -1,7 +1,7 @@
 import { asNode, asType, listOf, stringsOf } from './syntax-tree.js';
 
 /** Functions that give the same value for the whole statement when their arguments do. */
-const STEADY_FUNCTIONS: ReadonlySet<string> = new Set(
+export const STEADY_FUNCTIONS: ReadonlySet<string> = new Set(
   `abs age array_append coalesce concat current_setting date_part date_trunc decode encode extract floor ceil
   format greatest least length lower ltrim make_date make_interval make_timestamp make_timestamptz md5 now
   nullif replace round rtrim statement_timestamp string_to_array substr substring timezone to_char to_date

@@ -1,6 +1,7 @@
 import { benchEventLog } from './event-log.js';
 import { benchDecision } from './decision.js';
 import { benchGateway } from './gateway.js';
+import { benchHolds } from './holds.js';
 import { benchVerify } from './verify.js';
 import { benchLedger } from './ledger.js';
 import { benchPolicy } from './policy.js';
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, (options: { json: boolean; short: boolean
   'event-log': benchEventLog,
   decision: benchDecision,
   gateway: benchGateway,
+  holds: benchHolds,
   verify: benchVerify,
   ledger: benchLedger,
   policy: benchPolicy,

@@ -13,11 +13,8 @@ const RESULT_MB = Number(process.env['COUNTERSIGN_RESULT_MB'] ?? 192);
 /** What the gateway may grow by while its client reads nothing, in MiB: the result itself is far above it. */
 const STUCK_MB = 96;
 
-/**
- * And while it flows: buffers that were passed on and that Node's collector has not come to yet. It is the same for
- * a gigabyte as for less.
- */
-const FLOWING_MB = 768;
+/** And while it flows: buffers that were passed on and that Node's collector has not come to yet. */
+const FLOWING_MB = 192;
 
 const residentMb = async (pid: number): Promise<number> =>
   Number(/VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;

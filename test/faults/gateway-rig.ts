@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { makeCertificate } from '#deploy/local/development-ca.js';
+import { packageRoot, program } from '#deploy/local/package-root.js';
 import { parseEvent, type AnyEvent } from '#libs/contracts/events/registry.js';
 import { startCluster, type Cluster } from '#libs/embedded-postgres/cluster.js';
 import { freePort } from '#libs/embedded-postgres/free-port.js';
@@ -15,15 +15,13 @@ import { migrate } from '#libs/postgres/migrate.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { startTokenIssuer, type TokenIssuer } from '#libs/testing/token-issuer.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const MAIN = path.join(ROOT, 'dist/apps/gateway/src/main.js');
+const MAIN = program('apps/gateway/src/main.js');
 
 /** Each line of the target's log names the session: application_name ends with ` cs:<session id>`. */
 const LOG_SETTINGS = {
   log_statement: 'all',
   log_line_prefix: '<%a|%p> ',
   log_parameter_max_length: '-1',
-  max_connections: '200',
   fsync: 'off',
 };
 
@@ -41,8 +39,8 @@ export class GatewayRig {
     private readonly environment: Record<string, string>,
   ) {}
 
-  /** `recording` as in the targets file, with what belongs to it. */
-  static async start(recording = 'strict'): Promise<GatewayRig> {
+  /** `recording` as in the targets file, with what belongs to it; `connections`: as many as the server takes. */
+  static async start(recording = 'strict', connections = 200): Promise<GatewayRig> {
     const folder = await mkdtemp(path.join(tmpdir(), 'countersign-rig-'));
     await chmod(folder, 0o711);
     const cluster = await startCluster({
@@ -50,7 +48,7 @@ export class GatewayRig {
       port: await freePort(),
       password: randomUUID(),
       logFile: path.join(folder, 'target.log'),
-      settings: LOG_SETTINGS,
+      settings: { ...LOG_SETTINGS, max_connections: String(connections) },
     });
     const admin = new pg.Client(cluster.adminUrl());
     await admin.connect();
@@ -60,7 +58,7 @@ export class GatewayRig {
     await shop.connect();
     await shop.query('CREATE TABLE numbers (n bigint)');
     await shop.end();
-    await migrate(cluster.adminUrl(), path.join(ROOT, 'deploy/migrations'), ['roles', 'event-log']);
+    await migrate(cluster.adminUrl(), path.join(packageRoot, 'deploy/migrations'), ['roles', 'event-log']);
     const issuer = await startTokenIssuer();
     const made = await makeCertificate(new Date());
     const file = async (name: string, text: string): Promise<string> => {
@@ -104,13 +102,15 @@ export class GatewayRig {
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
     const url = `http://127.0.0.1:${this.environment['COUNTERSIGN_GATEWAY_HTTP_PORT']}/readyz`;
+    const gone = (): boolean => child.exitCode !== null || child.signalCode !== null;
     await eventually(async () => {
-      if (child.exitCode !== null) throw new Error(`the gateway exited with ${child.exitCode}: ${said}`);
+      if (gone()) return;
       const answer = await fetch(url).catch((cause: unknown) => {
         throw new Error(`the gateway does not answer; it said: ${said}`, { cause });
       });
       if (answer.status !== 200) throw new Error(`not ready: ${await answer.text()}; it said: ${said}`);
     }, 300_000);
+    if (gone()) throw new Error(`the gateway exited with ${child.exitCode ?? child.signalCode}: ${said}`);
     return child;
   }
 

@@ -99,7 +99,7 @@ UNION ALL ${list(
   's.name',
 )}
 UNION ALL ${list('operators', `o.oprnamespace::int8, o.oprname, o.oprcode::oid::int8`, `pg_operator o WHERE o.oid >= ${FIRST_USER_OID}`, 'o.oid')}
-UNION ALL ${list('casts', `k.castsource::int8, k.casttarget::int8, k.castfunc::int8`, `pg_cast k WHERE k.castfunc >= ${FIRST_USER_OID}`, 'k.oid')}
+UNION ALL ${list('casts', `k.castsource::int8, k.casttarget::int8, k.castfunc::int8`, `pg_cast k WHERE k.oid >= ${FIRST_USER_OID} AND k.castfunc <> 0`, 'k.oid')}
 UNION ALL ${list(
   'types',
   `t.oid::int8, t.typnamespace::int8, t.typname, t.typtype, t.typrelid::int8,
@@ -137,4 +137,5 @@ UNION ALL ${list(
      WHERE e.refclassid = 'pg_class'::regclass AND e.refobjid <> y.polrelid) AS d(polrelid, refobjid)
    CROSS JOIN LATERAL (SELECT d.polrelid) p`,
   'p.polrelid, d.refobjid',
-)}`;
+)}
+UNION ALL SELECT 'rowSecurity', coalesce(json_agg(c.oid::int8 ORDER BY c.oid), '[]')::text FROM pg_class c WHERE c.relrowsecurity`;

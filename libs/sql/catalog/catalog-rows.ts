@@ -18,7 +18,7 @@ export interface CatalogRows {
   readonly systemFunctions: readonly (readonly [string, readonly string[] | null])[];
   /** Operators that are not the system's own: schema, name, function. */
   readonly operators: readonly (readonly [number, string, number])[];
-  /** Casts by functions that are not the system's own: source type, target type, function. */
+  /** Casts that are not the system's own, those by function: source type, target type, function. */
   readonly casts: readonly (readonly [number, number, number])[];
   /** Types that are not the system's own and no row types: oid, schema, name, kind, relation, functions of its constraints. */
   readonly types: readonly (readonly [number, number, string, string, number, readonly number[]])[];
@@ -36,6 +36,8 @@ export interface CatalogRows {
   readonly code: readonly (readonly [number, number, string])[];
   /** Relation, relation that one of its row-security policies reads. */
   readonly policyReads: readonly (readonly [number, number])[];
+  /** Relations with row-level security. */
+  readonly rowSecurity: readonly number[];
 }
 
 /** oid, schema, name, relkind, row type, definition of a view. */

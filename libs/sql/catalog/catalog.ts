@@ -75,6 +75,7 @@ export class Catalog {
   >();
   readonly code = new Map<number, { readonly function: number; readonly what: string }[]>();
   readonly policyReads = new Map<number, number[]>();
+  readonly rowSecurity: ReadonlySet<number>;
   private readonly rowTypeColumns = new Map<number, readonly string[]>();
 
   constructor(readonly rows: CatalogRows) {
@@ -122,6 +123,7 @@ export class Catalog {
     for (const [relation, functionOid, what] of rows.code)
       push(this.code, relation, { function: functionOid, what });
     for (const [relation, read] of rows.policyReads) push(this.policyReads, relation, read);
+    this.rowSecurity = new Set(rows.rowSecurity);
   }
 
   /** The relation that a name means; `path` is where an unqualified one is looked for, in order. */

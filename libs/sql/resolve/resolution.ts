@@ -54,6 +54,8 @@ export interface Resolution {
   readonly plannedCode?: readonly string[];
   /** Why a command tag does not count every row it changes: triggers, rules, cascades, writing CTEs. */
   readonly uncounted: readonly string[];
+  /** It is proven to compute an answer from stored rows and to do nothing else (proven-read.ts). */
+  readonly provenRead?: boolean;
   /** Names the catalog does not have. The server refuses what reads them. */
   readonly missing: readonly string[];
 }

@@ -7,6 +7,7 @@ import { followWrites } from './effects.js';
 import type { Ctes, NameSpace } from './engine.js';
 import type { Models } from './models.js';
 import { noteUses } from './personal-uses.js';
+import { isProvenRead } from './proven-read.js';
 import type { Resolution } from './resolution.js';
 import { Resolving } from './resolving.js';
 import { describe } from './describe.js';
@@ -82,7 +83,8 @@ function resolveStatement(
   const traits = new Set([...analysis.traits, ...findings.innerTraits, ...uses]);
   if (cascades) traits.add('cascade');
   if (hasWritingCte(analysis, node)) findings.uncounted.add('a writing WITH');
-  const resolution: Resolution = describe(resolving, output);
+  const provenRead = isProvenRead(node, analysis, names, findings);
+  const resolution: Resolution = { ...describe(resolving, output), provenRead };
   const incomplete = analysis.incomplete ?? findings.incomplete;
   return {
     ...analysis,

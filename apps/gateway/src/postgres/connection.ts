@@ -217,7 +217,8 @@ export class Connection {
     const { services } = this;
     const { database } = recorder.session.target;
     const keeper = services.catalogs.enter(target, database);
-    const session = new Session(client, upstream, target, recorder, services, keeper, () => {
+    const { greeting, ...kept } = upstream;
+    const session = new Session(client, kept, target, recorder, services, keeper, () => {
       services.catalogs.leave(target, database);
       forget();
       leave();
@@ -228,7 +229,7 @@ export class Connection {
     client.write(
       Buffer.concat([
         writeAuthenticationOk(),
-        ...upstream.greeting,
+        ...greeting,
         writeBackendKeyData({ pid: upstream.key.pid, secret }),
         writeReadyForQuery('I'),
       ]),

@@ -75,20 +75,29 @@ async function insideTls(socket: TLSSocket): Promise<Opening> {
   throw new ProtocolViolation('too many requests before the start');
 }
 
+/** A list would be copied for each connection and stay with it. What is not ours ends the handshake. */
+const chooseProtocol = ({ protocols }: { protocols: string[] }): string | undefined =>
+  protocols.includes(ALPN) ? ALPN : undefined;
+
 function startTls(
   plain: Socket,
   secureContext: SecureContext,
   made: (socket: TLSSocket) => void,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const secured = new TLSSocket(plain, { isServer: true, secureContext, ALPNProtocols: [ALPN] });
+    const secured = new TLSSocket(plain, { isServer: true, secureContext, ALPNCallback: chooseProtocol });
     made(secured);
-    secured.once('secure', () => {
+    const finish = (result: TLSSocket | Error): void => {
+      secured.off('secure', onSecure).off('error', finish).off('close', onClose);
+      if (result instanceof Error) reject(result);
+      else resolve(result);
+    };
+    const onSecure = (): void => {
       secured.pause();
-      resolve(secured);
-    });
-    secured.once('error', reject);
-    secured.once('close', () => reject(new Error('the client went away during the TLS handshake')));
+      finish(secured);
+    };
+    const onClose = (): void => finish(new Error('the client went away during the TLS handshake'));
+    secured.once('secure', onSecure).once('error', finish).once('close', onClose);
   });
 }
 

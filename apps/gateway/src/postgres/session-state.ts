@@ -27,8 +27,8 @@ export class SessionState {
   /** ParameterStatus, as the server last reported them. */
   readonly parameters: Map<string, string>;
 
-  constructor(parameters: ReadonlyMap<string, string>) {
-    this.parameters = new Map(parameters);
+  constructor(parameters: Map<string, string>) {
+    this.parameters = parameters;
   }
 
   get insideTransaction(): boolean {

@@ -57,6 +57,9 @@ const MEASURE_MS = 1_500;
 /** How long a target may take to end a session whose client has gone; then the connection is cut. */
 const TARGET_END_MS = 10_000;
 
+/** What a session keeps of its login at the target. */
+export type Upstream = Pick<UpstreamSession, 'socket' | 'key' | 'parameters'>;
+
 /** One client and its connection at the target, from the first ReadyForQuery to the end of both. */
 export class Session implements Cancellable {
   private readonly state: SessionState;
@@ -74,7 +77,7 @@ export class Session implements Cancellable {
 
   constructor(
     private readonly client: Socket,
-    private readonly upstream: UpstreamSession,
+    private readonly upstream: Upstream,
     private readonly target: TargetConfiguration,
     private readonly recorder: Recorder,
     private readonly services: SessionServices,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
 import type { TargetConfiguration } from '#libs/contracts/targets.js';
@@ -22,9 +23,7 @@ export async function openUpstreamSocket(target: TargetConfiguration, signal: Ab
   signal.addEventListener('abort', giveUp, { once: true });
   if (signal.aborted) giveUp();
   try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve).once('error', reject);
-    });
+    await once(socket, 'connect');
     if (target.sslMode === 'disable') return socket;
     const answer = await askForTls(socket);
     if (answer === 'S') return await startUpstreamTls(socket, target);
