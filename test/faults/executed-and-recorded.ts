@@ -51,6 +51,19 @@ export function unrecorded(executed: readonly Execution[], recorded: readonly Ex
   });
 }
 
+/** One of them without its session. */
+const statementOf = (execution: Execution): string => execution.slice(execution.indexOf('|') + 1);
+
+/** Statements that a client had an answer to and that no intent names; each is another text or parameter. */
+export function answeredUnrecorded(answers: readonly string[], recorded: readonly Execution[]): string[] {
+  const known = new Set(recorded.map(statementOf));
+  return answers.filter((answer) => !known.has(answer));
+}
+
+/** Executions that may be in flight before they are recorded: the reads outside a transaction. */
+export const isLoneRead = (execution: Execution): boolean =>
+  statementOf(execution).startsWith('SELECT n AS alone');
+
 /** Intents with no outcome or more than one. */
 export function unfinished(events: readonly AnyEvent[]): string[] {
   const outcomes = new Map<string, number>();

@@ -1,4 +1,11 @@
-import { executedOf, gaps, recordedOf, unfinished, unrecorded } from './executed-and-recorded.js';
+import {
+  answeredUnrecorded,
+  executedOf,
+  gaps,
+  recordedOf,
+  unfinished,
+  unrecorded,
+} from './executed-and-recorded.js';
 
 const SESSION = '01890000-0000-7000-8000-000000000001';
 
@@ -42,6 +49,11 @@ describe('the comparison of what ran with what was recorded', () => {
       unrecorded(executed, recordedOf([...events.slice(0, 2), intent('SELECT $1', ['7'], '2')])),
     ).toEqual([`${SESSION}|SELECT $1|'6'`]);
     expect(unrecorded([...executed, executed[0] as string], recordedOf(events))).toHaveLength(1);
+  });
+
+  it('finds an answer to what no intent names, whatever its session', () => {
+    expect(answeredUnrecorded(['SELECT 1|', "SELECT $1|'6'"], recordedOf(events))).toEqual([]);
+    expect(answeredUnrecorded(["SELECT $1|'7'"], recordedOf(events))).toEqual(["SELECT $1|'7'"]);
   });
 
   it('finds an intent without its outcome, and a number that is missing', () => {

@@ -3,7 +3,15 @@ import path from 'node:path';
 import { GatewayRig } from './gateway-rig.js';
 import { GatewayTraffic } from './gateway-traffic.js';
 import { report } from './report.js';
-import { executedOf, gaps, recordedOf, unfinished, unrecorded } from './executed-and-recorded.js';
+import {
+  answeredUnrecorded,
+  executedOf,
+  gaps,
+  isLoneRead,
+  recordedOf,
+  unfinished,
+  unrecorded,
+} from './executed-and-recorded.js';
 
 /** The long form: COUNTERSIGN_KILLS=100 npm test -- test/faults/gateway-kill */
 const KILLS = Number(process.env['COUNTERSIGN_KILLS'] ?? 2);
@@ -35,7 +43,7 @@ async function killUnderLoad(recording: string, after: (rig: GatewayRig) => Prom
       `${recording}, ${KILLS} kills: ${executed.length} executed, ${recorded.length} recorded, ` +
         `${unrecorded(executed, recorded).length} unrecorded`,
     );
-    return { executed, events, recorded };
+    return { executed, events, recorded, answers: traffic.answers };
   } finally {
     stopTraffic();
     await rig.dispose();
@@ -63,6 +71,23 @@ describe('a gateway that is killed at random under load', () => {
         rm(path.join(folder, 'gateway/spool'), { recursive: true }),
       );
       expect(unrecorded(executed, recorded)).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  it(
+    'has recorded every statement that a client had an answer to with recording: overlapped, and every other',
+    async () => {
+      const { executed, events, recorded, answers } = await killUnderLoad('overlapped', () =>
+        Promise.resolve(),
+      );
+      expect(answers.filter((answer) => answer.startsWith('SELECT n AS alone')).length).toBeGreaterThan(
+        KILLS,
+      );
+      expect(answeredUnrecorded(answers, recorded)).toEqual([]);
+      expect(unrecorded(executed, recorded).filter((one) => !isLoneRead(one))).toEqual([]);
+      expect(unfinished(events)).toEqual([]);
+      expect(gaps(events)).toEqual([]);
     },
     LIMIT_MS,
   );

@@ -13,8 +13,8 @@ export class GatewayTraffic {
   private stopped = false;
   private next = 0;
   private readonly running: Promise<void>[] = [];
-  /** Statements that were answered. */
-  answered = 0;
+  /** Statements that were answered, as text and parameter. */
+  readonly answers: string[] = [];
 
   constructor(
     private readonly rig: GatewayRig,
@@ -33,8 +33,8 @@ export class GatewayTraffic {
 
   /** Resolves when so many more statements were answered. */
   async progress(statements: number): Promise<void> {
-    const goal = this.answered + statements;
-    while (this.answered < goal) await sleep(5);
+    const goal = this.answers.length + statements;
+    while (this.answers.length < goal) await sleep(5);
   }
 
   private async client(mode: Mode): Promise<void> {
@@ -65,16 +65,19 @@ export class GatewayTraffic {
     await this.run(client, mode, 'UPDATE numbers SET n = n WHERE n = ?', (this.next += 1));
     await this.run(client, mode, 'SELECT n FROM numbers WHERE n = ?', (this.next += 1));
     await this.run(client, mode, 'END');
+    await this.run(client, mode, 'SELECT n AS alone FROM numbers WHERE n = ?', (this.next += 1));
   }
 
   private async run(client: pg.Client, mode: Mode, text: string, value?: number): Promise<void> {
-    if (mode === 'simple' || value === undefined) await client.query(text.replace('?', String(value)));
+    const literal = mode === 'simple' || value === undefined;
+    const sent = text.replace('?', literal ? String(value) : '$1');
+    if (literal) await client.query(sent);
     else
       await client.query({
-        text: text.replace('?', '$1'),
+        text: sent,
         values: [value],
-        ...(mode === 'prepared' ? { name: text.slice(0, 6) } : {}),
+        ...(mode === 'prepared' ? { name: text.slice(0, 10) } : {}),
       });
-    this.answered += 1;
+    this.answers.push(`${sent}|${literal ? '' : `'${value}'`}`);
   }
 }

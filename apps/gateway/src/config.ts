@@ -7,7 +7,7 @@ import { parseSigningKey, parseTrustedKeys } from '#libs/contracts/key-files.js'
 import { parseTargets, type TargetConfiguration } from '#libs/contracts/targets.js';
 import { readEventLogSettings, type EventLogSettings } from '#libs/event-log/settings.js';
 import { fileSetting } from '#libs/kernel/file-setting.js';
-import { portSetting, readSettings, SettingError } from '#libs/kernel/settings.js';
+import { portSetting, readSettings } from '#libs/kernel/settings.js';
 import { loadBuiltinPolicy, loadPolicy } from '#libs/policy/load-policy.js';
 import type { Policy } from '#libs/policy/policy.js';
 import { MIN_MAX_BYTES } from './spool/spool-options.js';
@@ -67,13 +67,6 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const targets = fileSetting('COUNTERSIGN_TARGETS', given.COUNTERSIGN_TARGETS, (text) =>
     parseTargets(text, environment),
   );
-  for (const target of targets.values()) {
-    if (target.recording === 'overlapped')
-      throw new SettingError(
-        'COUNTERSIGN_TARGETS',
-        `targets.${target.name}.recording: ${target.recording} is not offered by this version; use strict or replicated`,
-      );
-  }
   return {
     tenant: given.COUNTERSIGN_TENANT,
     issuer: given.COUNTERSIGN_OIDC_ISSUER,

@@ -135,20 +135,6 @@ describe('the gateway as a process', () => {
     expect(errors).toContain(name);
     expect(output).toBe('');
   });
-
-  it('refuses a target whose recording it does not offer', async () => {
-    const file = path.join(folder, 'overlapped.yaml');
-    await writeFile(
-      file,
-      (await readFile(environment['COUNTERSIGN_TARGETS'] as string, 'utf8')).replace(
-        'production',
-        'production, recording: overlapped',
-      ),
-    );
-    const { code, errors } = await start({ COUNTERSIGN_TARGETS: file }).exited;
-    expect(code).toBe(1);
-    expect(errors).toMatch(/recording: overlapped is not offered/);
-  });
 });
 
 describe('the gateway whose event log is away at the start', () => {

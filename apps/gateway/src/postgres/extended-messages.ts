@@ -24,6 +24,7 @@ import { releaseCappedExecute } from './release-capped.js';
 import { SlotKind, pendingChange, slotFor } from './slot.js';
 import type { Considered } from './statement-intake.js';
 import {
+  mayOverlap,
   recordIntent,
   recordRefused,
   refuseExtended,
@@ -66,7 +67,7 @@ export class ExtendedMessages {
       case Frontend.Close:
         return this.close(frame);
       case Frontend.Flush:
-        return this.path.toTarget.send(frame);
+        return this.path.toTarget.send(frame, undefined, true);
       default:
         return this.sync(frame);
     }
@@ -123,7 +124,9 @@ export class ExtendedMessages {
       value: prepared,
       series: state.series,
     });
-    path.toTarget.send(frame, slotFor(SlotKind.Parse, { changes: [[change]], recorded: true }));
+    // One with a name stays: refused, it must not be there.
+    const overlaps = message.name === '' && mayOverlap(path, considered, message.parameterTypes);
+    path.toTarget.send(frame, slotFor(SlotKind.Parse, { changes: [[change]], recorded: true }), overlaps);
     state.seriesOpen = true;
   }
 
@@ -146,14 +149,15 @@ export class ExtendedMessages {
         return;
       case 'allow':
         this.judged = { portal, considered, series: state.series };
-        this.sendBind(frame, message.portal, portal);
+        this.sendBind(frame, message.portal, portal, considered);
     }
   }
 
-  private sendBind(frame: Buffer, name: string, portal: Portal): void {
+  private sendBind(frame: Buffer, name: string, portal: Portal, considered: Considered): void {
     const { state, toTarget } = this.path;
     const change = pendingChange(state.portals, { name, value: portal, series: state.series });
-    toTarget.send(frame, slotFor(SlotKind.Bind, { changes: [[change]] }));
+    const overlaps = mayOverlap(this.path, considered, portal.prepared.parameterTypes);
+    toTarget.send(frame, slotFor(SlotKind.Bind, { changes: [[change]] }), overlaps);
     state.seriesOpen = true;
     state.seriesBusy = true;
   }
@@ -197,6 +201,7 @@ export class ExtendedMessages {
     path.toTarget.send(
       frame,
       slotFor(SlotKind.Execute, { ...slot, changes: path.intake.nameChanges(considered.known) }),
+      slot?.recorded === true && mayOverlap(path, considered),
     );
     path.intake.sent(considered);
     path.state.seriesOpen = true;
@@ -217,14 +222,14 @@ export class ExtendedMessages {
 
   private pass(frame: Buffer, kind: SlotKind): void {
     readName(frame);
-    this.path.toTarget.send(frame, slotFor(kind));
+    this.path.toTarget.send(frame, slotFor(kind), true);
     this.path.state.seriesOpen = true;
   }
 
   private sync(frame: Buffer): void {
     const { state, toTarget } = this.path;
     // While the server reads COPY data it takes no notice of a Sync.
-    toTarget.send(frame, state.copyingIn ? undefined : slotFor(SlotKind.Sync));
+    toTarget.send(frame, state.copyingIn ? undefined : slotFor(SlotKind.Sync), !state.copyingIn);
     if (!state.copyingIn) state.endSeries();
   }
 
@@ -263,7 +268,7 @@ export class ExtendedMessages {
           held.maxRows > 0 ? 'it is fetched in parts' : rowLimitProblem(considered.analysis.statements),
         release: (run, ceiling) => {
           const send = (capped?: Capped): void => {
-            if (held.bind !== undefined) this.sendBind(held.bind, held.portalName, portal);
+            if (held.bind !== undefined) this.sendBind(held.bind, held.portalName, portal, considered);
             for (const describe of held.describes) this.pass(describe, SlotKind.Describe);
             this.sendExecute(held.execute as Buffer, considered, { run, capped });
           };

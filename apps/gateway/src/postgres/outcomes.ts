@@ -99,7 +99,7 @@ export class Outcomes {
     const drafts: DraftEvent[] = [];
     for (const run of this.series) {
       const ended = run.ended;
-      if (ended === undefined) continue;
+      if (ended === undefined || !run.recorded) continue;
       drafts.push(
         ...this.recorder.outcome({
           intentId: run.intentId,

@@ -12,6 +12,7 @@ import { releaseCappedQuery } from './release-capped.js';
 import { SlotKind, slotFor } from './slot.js';
 import type { Considered } from './statement-intake.js';
 import {
+  mayOverlap,
   recordIntent,
   recordRefused,
   refuseQuery,
@@ -82,6 +83,7 @@ export class QueryMessages {
     path.toTarget.send(
       frame,
       slotFor(SlotKind.Query, { run, changes: path.intake.nameChanges(considered.known), recorded: true }),
+      mayOverlap(path, considered),
     );
     path.intake.sent(considered);
     path.state.endSeries();

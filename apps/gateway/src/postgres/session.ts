@@ -29,7 +29,7 @@ import { SessionState } from './session-state.js';
 import { SlotKind, slotFor } from './slot.js';
 import { StatementIntake } from './statement-intake.js';
 import { ToClient } from './to-client.js';
-import { ToTarget } from './to-target.js';
+import { ToTarget, type Overlap } from './to-target.js';
 import { Turn } from './turn.js';
 import type { UpstreamSession } from './upstream-login.js';
 
@@ -87,6 +87,7 @@ export class Session implements Cancellable {
     const { clock, judge } = services;
     const state = new SessionState(upstream.parameters);
     this.state = state;
+    const overlapped = recorder.session.recording === 'overlapped';
     this.toClient = new ToClient(client, () => upstream.socket.pause());
     // What comes back from the spool must not fail there: it is shared by all sessions.
     this.toTarget = new ToTarget(
@@ -97,6 +98,7 @@ export class Session implements Cancellable {
       () => this.advanced(),
       (run, refusal) =>
         this.outcomes.end(run, 'refused', { sqlstate: refusal.code, reason: refusal.message }),
+      overlapped ? this.overlap() : undefined,
     );
     this.turn = new Turn(
       state,
@@ -130,6 +132,7 @@ export class Session implements Cancellable {
         of: { readonly parameters?: readonly string[]; readonly run?: Run } = {},
       ) => this.ask(text, of.parameters ?? [], this.state.seriesOpen, done, of.run),
       counted: services.counted,
+      overlapped,
     };
     this.fromClient = new FromClient(
       state,
@@ -144,6 +147,7 @@ export class Session implements Cancellable {
     this.fromTarget = new FromTarget(state, this.toClient, this.outcomes, {
       answered: () => {
         this.names.answered();
+        this.toTarget.answered();
         this.turn.check();
       },
       readsCopy: () => this.turn.refuseToWait(),
@@ -183,14 +187,7 @@ export class Session implements Cancellable {
   /** The gateway stops: a hold ends cleanly, the client is told, both connections close. */
   shutDown(): void {
     if (this.over) return;
-    this.toClient.send(
-      writeErrorResponse({
-        severity: 'FATAL',
-        code: '57P01',
-        message: 'terminating connection: the gateway is shutting down',
-      }),
-    );
-    this.toClient.flush();
+    this.sayLast('57P01', 'terminating connection: the gateway is shutting down');
     this.finish('shutdown');
   }
 
@@ -236,6 +233,21 @@ export class Session implements Cancellable {
     }
   }
 
+  /** While it is closed the target is read until enough is kept, then no further. */
+  private overlap(): Overlap {
+    const { toClient, upstream } = this;
+    return {
+      close: () => toClient.close(),
+      open: () => {
+        if (toClient.open()) upstream.socket.resume();
+      },
+      discard: () => {
+        toClient.discard();
+        upstream.socket.resume();
+      },
+    };
+  }
+
   private guardedSpool(): Pick<Spool, 'append'> {
     const { spool } = this.services;
     const until = this.recorder.session.recording === 'replicated' ? 'log' : 'disk';
@@ -250,15 +262,17 @@ export class Session implements Cancellable {
     if (violation)
       logger.warn({ sessionId: this.sessionId, reason: error.message }, 'a peer broke the protocol');
     else logger.error({ err: error, sessionId: this.sessionId }, 'a session failed');
-    this.toClient.send(
-      writeErrorResponse({
-        severity: 'FATAL',
-        code: violation ? '08P01' : 'XX000',
-        message: violation ? messageOf(error) : 'the gateway could not go on with this session',
-      }),
-    );
-    this.toClient.flush();
+    if (violation) this.sayLast('08P01', messageOf(error));
+    else this.sayLast('XX000', 'the gateway could not go on with this session');
     this.finish(violation ? 'protocol-error' : 'failed');
+  }
+
+  /** An answer that is still kept back does not come any more. */
+  private sayLast(code: string, message: string): void {
+    this.toClient.discard();
+    this.toClient.open();
+    this.toClient.send(writeErrorResponse({ severity: 'FATAL', code, message }));
+    this.toClient.flush();
   }
 
   private beginHold(request: HoldRequest): void {

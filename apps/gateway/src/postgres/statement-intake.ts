@@ -65,7 +65,7 @@ export class StatementIntake {
     const { state } = this;
     let meaning: Meaning | NotYet = known;
     let standsFor: readonly KnownText[] = [];
-    if (known.names || known.refers) {
+    if (known.names || known.refers || this.session.recording === 'overlapped') {
       meaning = this.meaningOf(known);
       if (typeof meaning === 'function') return meaning;
     }

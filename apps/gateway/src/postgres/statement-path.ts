@@ -10,7 +10,7 @@ import { refusalResponse, type Refusal } from './refusal.js';
 import { startRun, type Run } from './run.js';
 import type { SessionState } from './session-state.js';
 import { SlotKind, slotFor } from './slot.js';
-import type { StatementIntake } from './statement-intake.js';
+import type { Considered, StatementIntake } from './statement-intake.js';
 import type { ToTarget } from './to-target.js';
 import type { Turn } from './turn.js';
 
@@ -33,7 +33,26 @@ export interface StatementPath {
     of?: { readonly parameters?: readonly string[]; readonly run?: Run },
   ) => void;
   readonly counted: (effect: Effect) => void;
+  /** With recording: overlapped. */
+  readonly overlapped: boolean;
 }
+
+/** The first oid that is not the system's own. */
+const FIRST_USER_OID = 16_384;
+
+/**
+ * Whether a statement may be in flight before its intent is durable: proven to read and do nothing else, and
+ * parameters of the system's own types, since reading a value of any other may run code.
+ */
+export const mayOverlap = (
+  { overlapped }: StatementPath,
+  { analysis }: Considered,
+  parameterTypes: readonly number[] = [],
+): boolean =>
+  overlapped &&
+  analysis.statements.length > 0 &&
+  analysis.statements.every((one) => one.incomplete === undefined && one.resolution?.provenRead === true) &&
+  parameterTypes.every((oid) => oid < FIRST_USER_OID);
 
 /** Records an intent and returns its run; both count once the batch they are in is durable. */
 export function recordIntent(path: StatementPath, intent: Intent, transactional: boolean): Run {

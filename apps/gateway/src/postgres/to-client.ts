@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
 
+/** What is kept back of answers may grow to this; then the target is not read on. */
+const KEPT_BYTES = 1024 * 1024;
+
 /**
  * The way to the client. Neighbouring parts of one chunk go out as one piece without a copy; `flush`
  * ends a burst. After the client has gone everything is dropped.
@@ -9,6 +12,10 @@ export class ToClient {
   private runStart = 0;
   private runEnd = 0;
   private corked = false;
+  /** What must not leave yet. */
+  private kept: Buffer[] | undefined;
+  private keptBytes = 0;
+  private discarding = false;
   gone = false;
 
   constructor(
@@ -34,6 +41,32 @@ export class ToClient {
     this.write(bytes);
   }
 
+  /** From here on everything is kept, up to `open`. */
+  close(): void {
+    this.flush();
+    this.kept = [];
+    this.keptBytes = 0;
+  }
+
+  /** Returns whether the socket takes more. */
+  open(): boolean {
+    this.endRun();
+    const kept = this.discarding ? [] : (this.kept ?? []);
+    this.kept = undefined;
+    this.discarding = false;
+    for (const bytes of kept) this.write(bytes);
+    this.flush();
+    return !this.socket.writableNeedDrain;
+  }
+
+  /** What is kept, and comes until `open`, is dropped. */
+  discard(): void {
+    this.endRun();
+    this.discarding = true;
+    this.kept = [];
+    this.keptBytes = 0;
+  }
+
   flush(): void {
     this.endRun();
     if (this.corked) {
@@ -54,7 +87,13 @@ export class ToClient {
   }
 
   private write(bytes: Buffer): void {
-    if (this.gone || !this.socket.writable) return;
+    if (this.gone || !this.socket.writable || this.discarding) return;
+    if (this.kept !== undefined) {
+      this.kept.push(bytes);
+      this.keptBytes += bytes.length;
+      if (this.keptBytes > KEPT_BYTES) this.full();
+      return;
+    }
     if (!this.corked) {
       this.corked = true;
       this.socket.cork();

@@ -6,7 +6,7 @@ import { fillerFor } from './filler.js';
 import { refusalResponse, type Refusal } from './refusal.js';
 import type { Run } from './run.js';
 import type { SessionState } from './session-state.js';
-import type { Slot } from './slot.js';
+import { SlotKind, type Slot } from './slot.js';
 
 interface Item {
   /** For the target; undefined for what only the client gets. */
@@ -21,9 +21,34 @@ interface Batch {
   drafts: DraftEvent[];
   bytes: number;
   durable: boolean;
+  /** All of it may be with the target before it is durable: see Overlap. */
+  overlaps: boolean;
+  /** It is with the target. */
+  early: boolean;
+  /** What the client gets in the place of an early batch's answers. */
+  refused?: Buffer;
 }
 
-const newBatch = (): Batch => ({ items: [], drafts: [], bytes: 0, durable: false });
+const newBatch = (): Batch => ({
+  items: [],
+  drafts: [],
+  bytes: 0,
+  durable: false,
+  overlaps: true,
+  early: false,
+});
+
+/** What keeps answers from the client until what they answer is recorded. */
+export interface Overlap {
+  /** From here on nothing leaves. */
+  close(): void;
+  /** What was kept leaves, and all that follows. */
+  open(): void;
+  /** What was kept is dropped, and so is all that comes until `open`. */
+  discard(): void;
+}
+
+const endsSeries = ({ kind }: Slot): boolean => kind === SlotKind.Query || kind === SlotKind.Sync;
 
 /** Up to here a burst is copied into one write. */
 const COPIED_BYTES = 65_536;
@@ -48,6 +73,8 @@ export class ToTarget {
     private readonly advanced: () => void,
     /** A run whose intent is recorded must not run all the same. */
     private readonly notRun: (run: Run, refusal: Refusal) => void = () => undefined,
+    /** With recording: overlapped. */
+    private readonly overlap?: Overlap,
   ) {}
 
   record(drafts: readonly DraftEvent[]): void {
@@ -58,14 +85,20 @@ export class ToTarget {
     this.open.drafts.push(draft);
   }
 
-  send(bytes: Buffer, slot?: Slot): void {
-    if (slot !== undefined) this.state.slots.push(slot);
-    this.open.items.push({ bytes, slot, answer: undefined });
-    this.open.bytes += bytes.length;
+  /** `overlaps`: it is part of what is proven to read and do nothing else. */
+  send(bytes: Buffer, slot?: Slot, overlaps = false): void {
+    const { open, state } = this;
+    // Only what begins and ends outside a transaction, with nothing else under way.
+    if (!overlaps || (open.items.length === 0 && (state.insideTransaction || state.seriesOpen)))
+      open.overlaps = false;
+    if (slot !== undefined) state.slots.push(slot);
+    open.items.push({ bytes, slot, answer: undefined });
+    open.bytes += bytes.length;
   }
 
   /** Answers a Query ourselves; only where nothing is under way, so that no order is lost. */
   answer(error: Buffer): void {
+    this.open.overlaps = false;
     this.open.items.push({ bytes: undefined, slot: undefined, answer: error });
   }
 
@@ -83,6 +116,7 @@ export class ToTarget {
     const batch = this.open;
     if (batch.items.length === 0 && batch.drafts.length === 0) return;
     this.open = newBatch();
+    batch.early = batch.overlaps && this.mayGoEarly(batch);
     this.waiting.push(batch);
     this.waitingBytes += batch.bytes;
     if (batch.drafts.length === 0) {
@@ -91,10 +125,53 @@ export class ToTarget {
       return;
     }
     this.spool.append(batch.drafts, (error) => {
+      if (batch.early) return this.recordedLate(batch, error);
       if (error !== undefined) this.refuse(batch, error);
       batch.durable = true;
       this.release();
     });
+    if (batch.early) this.sendEarly(batch);
+  }
+
+  /** To be called when the target has answered: an early batch that could not be recorded ends with its answer. */
+  answered(): void {
+    const [batch] = this.waiting;
+    if (batch?.refused === undefined || this.state.slots.length > 0) return;
+    this.overlap?.open();
+    for (const { slot } of batch.items) {
+      if (slot === undefined || !endsSeries(slot)) continue;
+      this.writeToClient(batch.refused);
+      this.writeToClient(writeReadyForQuery(this.state.status));
+    }
+    batch.durable = true;
+    this.release();
+  }
+
+  /** One at a time, and whole series: each of them can be answered by an error of ours in its place. */
+  private mayGoEarly(batch: Batch): boolean {
+    if (this.overlap === undefined || batch.drafts.length === 0 || this.waiting.length > 0) return false;
+    const slots = batch.items.filter(({ slot }) => slot !== undefined);
+    const last = slots.at(-1)?.slot;
+    return last !== undefined && endsSeries(last) && slots.length === this.state.slots.length;
+  }
+
+  private sendEarly(batch: Batch): void {
+    this.overlap?.close();
+    for (const { slot } of batch.items) if (slot !== undefined) slot.sent = true;
+    this.writeToTarget(Buffer.concat(batch.items.map(({ bytes }) => bytes as Buffer)));
+  }
+
+  /** Only now may its answer leave; if it cannot be recorded, never. */
+  private recordedLate(batch: Batch, error: CodedError | undefined): void {
+    if (error === undefined) {
+      batch.durable = true;
+      this.overlap?.open();
+      return this.release();
+    }
+    for (const { slot } of batch.items) if (slot?.run !== undefined) slot.run.recorded = false;
+    batch.refused = refusalResponse(notRecorded(error));
+    this.overlap?.discard();
+    this.answered();
   }
 
   /** Nothing more goes out; what waits is dropped. */
@@ -129,6 +206,7 @@ export class ToTarget {
     while (this.waiting[0]?.durable === true) {
       const batch = this.waiting.shift() as Batch;
       this.waitingBytes -= batch.bytes;
+      if (batch.early) continue;
       for (const { bytes: own, slot, answer } of batch.items) {
         if (answer !== undefined) {
           this.writeToClient(answer);

@@ -42,6 +42,7 @@ export interface TemporaryGatewayOptions {
   readonly holdLimits?: HoldLimits;
   readonly loginMs?: number;
   readonly target?: Partial<TargetConfiguration>;
+  readonly spoolMaxBytes?: number;
 }
 
 /** A key pair for signing, with what others need to check it. */
@@ -118,7 +119,7 @@ export class TemporaryGateway {
         httpPort: 0,
         gatewayId: undefined,
         spoolFolder: path.join(folder, 'spool'),
-        spoolMaxBytes: undefined,
+        spoolMaxBytes: options.spoolMaxBytes,
         eventLog: { kind: 'embedded', databaseUrl },
         secureContext: createSecureContext({ cert: certificate, key }),
         signingKey: newKey().key,
