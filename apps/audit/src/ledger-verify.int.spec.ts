@@ -13,7 +13,7 @@ import {
   seen,
   type AttackedLedger,
 } from './testing/attacked-ledger.js';
-import { eventBytes, privateKey, recordAt } from './testing/test-ledger.js';
+import { clockAt, eventBytes, privateKey, recordAt } from './testing/test-ledger.js';
 
 let attacked: AttackedLedger;
 beforeAll(async () => {
@@ -41,6 +41,21 @@ describe('a clean ledger', () => {
         const report = await attacked.verify();
         expect(report.entries).toBe(ENTRIES + 1);
         expect(seen(report.findings)).toEqual([`SOURCE_GAP ${NAME} 600`]);
+      },
+    );
+  });
+
+  it('calls stale what has not been signed for long', async () => {
+    await attacked.during(
+      async () => {
+        const at = { topic: 'approvals', partition: 3 } as const;
+        const ingest = attacked.ledger.ingest({ clock: clockAt(Date.now() - 20 * 60_000) });
+        await ingest.claim(at);
+        await ingest.handle(at, [recordAt(0, eventBytes(0), 3, 'approvals')]);
+      },
+      async () => {
+        const report = await attacked.verify();
+        expect(seen(report.findings)).toEqual([`SOURCE_GAP ${NAME} 600`, 'STALE approvals/3 0']);
       },
     );
   });

@@ -1,22 +1,17 @@
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
+import { findAlteredTriggers } from '../append-only-triggers.js';
+
+const STATES = { gone: 'gone or altered', off: 'switched off', weak: 'not ENABLE ALWAYS' } as const;
 
 /**
- * Whether the database still refuses to change what is sealed: each table has a trigger `append_only` that
- * fires whatever session_replication_role says. Its absence alters nothing sealed, so it is a notice and no
- * finding; but nobody switches it off without a reason. One line for each table that has it not.
+ * Whether the database still refuses to change what is sealed. The absence of a trigger alters nothing
+ * sealed, so it is a notice and no finding; but nobody switches one off without a reason. One line for each
+ * that is not as it was made.
  */
 export async function findMissingGuards(query: BulkQuery): Promise<string[]> {
-  const rows = await query<{ name: string; state: string | null }>(
-    `SELECT c.relname AS name, max(t.tgenabled::text) AS state FROM pg_class c
-     LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'append_only' AND NOT t.tgisinternal
-     WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p')
-     GROUP BY c.relname ORDER BY 1`,
-  );
-  return rows
-    .filter(({ state }) => state !== 'A')
-    .map(({ name, state }) =>
-      state === null
-        ? `ledger.${name} has no append-only trigger`
-        : `ledger.${name}: its append-only trigger is ${state === 'D' ? 'switched off' : 'not ENABLE ALWAYS'}`,
-    );
+  const altered = await findAlteredTriggers(query);
+  return altered.map(({ relation, trigger, state }) => {
+    const name = trigger === 'append_only' ? 'append-only trigger' : `trigger ${trigger}`;
+    return `ledger.${relation}: its ${name} is ${STATES[state]}`;
+  });
 }

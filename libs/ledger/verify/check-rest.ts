@@ -84,6 +84,34 @@ export async function checkCheckpointsBeyond(
   }
 }
 
+/** Longer than any signer needs to come back; a running one signs within a second. Microseconds. */
+const UNSIGNED_FOR = 600_000_000n;
+
+/** Entries above the last checkpoint are not signed yet; after a while that means that nobody signs. */
+export async function checkStale(
+  query: BulkQuery,
+  chain: VerifiedChain,
+  scan: ChainScan,
+  checkpoints: CheckpointCursor,
+  findings: Findings,
+): Promise<void> {
+  const first = checkpoints.reached;
+  if (first < 0n || first >= scan.count) return;
+  const [row] = await query<{ age: string | null }>(
+    `SELECT ((extract(epoch FROM now()) * 1000000)::bigint - recorded_at)::text AS age
+     FROM ledger.entries WHERE chain = $1 AND seq = $2`,
+    [chain.chain, first],
+  );
+  const age = BigInt(row?.age ?? 0);
+  if (age > UNSIGNED_FOR)
+    findings.add(
+      'STALE',
+      chain.name,
+      first,
+      `sealed ${age / 60_000_000n} minutes ago, and no checkpoint covers it or the ${scan.count - first - 1n} entries behind it`,
+    );
+}
+
 /** Rows beside the entries that must follow from them: producers' positions and ingest's own findings. */
 export async function checkDerived(
   query: BulkQuery,

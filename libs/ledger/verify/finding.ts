@@ -56,6 +56,7 @@ const LISTED_OF_A_KIND = 100;
 export class Findings {
   private readonly listed: Finding[] = [];
   private readonly counts = new Map<string, number>();
+  private readonly overfull = new Set<string>();
   /** How many were added, listed or not. */
   total = 0;
 
@@ -64,8 +65,19 @@ export class Findings {
     const key = `${kind} ${chain}`;
     const count = (this.counts.get(key) ?? 0) + 1;
     this.counts.set(key, count);
-    if (count > LISTED_OF_A_KIND) return;
+    if (count > LISTED_OF_A_KIND) {
+      this.overfull.add(chain);
+      return;
+    }
     this.listed.push({ kind, chain, ...(seq === undefined ? {} : { seq: Number(seq) }), detail });
+  }
+
+  /** Whether something was found about this very entry; also where that is not known, because more was found than is listed. */
+  isAbout(chain: string, seq: bigint): boolean {
+    return (
+      this.overfull.has(chain) ||
+      this.listed.some((finding) => finding.chain === chain && finding.seq === Number(seq))
+    );
   }
 
   list(): Finding[] {

@@ -10,7 +10,8 @@ import { noteName, readTrustFolder, type TrustFolder } from '../trust-folder.js'
 import { ChainScan, type VerifiedChain } from './chain-scan.js';
 import { CheckpointCursor } from './checkpoint-cursor.js';
 import { findMissingGuards } from './check-guards.js';
-import { checkCheckpointsBeyond, checkDerived, checkHead, findStrayRows } from './check-rest.js';
+import { checkProjections } from './check-projections.js';
+import { checkCheckpointsBeyond, checkDerived, checkHead, checkStale, findStrayRows } from './check-rest.js';
 import { entriesOf } from './entry-row.js';
 import { Findings, verdictOf, type Finding, type Verdict } from './finding.js';
 import { SourceCheck } from './source-check.js';
@@ -51,7 +52,9 @@ export async function verifyLedger(options: VerifyOptions): Promise<VerifyReport
   try {
     await inSnapshot(options.url, async (snapshot) => {
       notices.push(...(await findMissingGuards(snapshot.query)));
-      await verifyAll(snapshot, trust, findings, progress, options);
+      const chains = await verifyAll(snapshot, trust, findings, progress, options);
+      const notCompared = await checkProjections(snapshot.query, chains, findings);
+      if (notCompared !== undefined) notices.push(notCompared);
     });
   } catch (error) {
     findings.add('INTERRUPTED', '*', undefined, messageOf(error));
@@ -99,7 +102,7 @@ async function verifyAll(
   findings: Findings,
   progress: { entries: number },
   { onProgress }: VerifyOptions,
-): Promise<void> {
+): Promise<Chain[]> {
   const chains = await readChains(query);
   const [promised] = await query<{ total: string | null }>(
     'SELECT sum(size)::text AS total FROM ledger.chain_heads',
@@ -118,6 +121,7 @@ async function verifyAll(
     });
   }
   await findStrayRows(query, chains, findings);
+  return chains.map((chain) => ({ ...chain, name: nameOf(chain.origin) }));
 }
 
 /** A chain's name, `<topic>/<partition>`, as its origin ends: the origin is what a key is trusted for. */
@@ -170,5 +174,6 @@ async function verifyChain(
   sources.end();
   await checkHead(query, chain, scan, findings);
   await checkCheckpointsBeyond(chain, scan, checkpoints, findings);
+  await checkStale(query, chain, scan, checkpoints, findings);
   await checkDerived(query, chain, scan, findings);
 }

@@ -1,35 +1,7 @@
 import { CodedError, messageOf } from '#libs/kernel/coded-error.js';
+import { findAlteredTriggers, type AlteredTrigger } from '#libs/ledger/append-only-triggers.js';
 import type { Logger } from '#libs/observability/logger.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
-
-const APPEND_ONLY = ['chains', 'entries', 'payloads', 'tiles', 'checkpoints', 'findings'];
-const MOVING = ['chain_heads', 'consumer_offsets', 'producer_positions'];
-
-// pg_trigger.tgtype: for each row 1, before 2, delete 8, update 16, truncate 32.
-const BEFORE_UPDATE_DELETE_TRUNCATE = 58;
-const BEFORE_DELETE_TRUNCATE = 42;
-const BEFORE_UPDATE_OF_EACH_ROW = 19;
-
-const REQUIRED = [
-  ...APPEND_ONLY.map(
-    (table) => [table, 'append_only', 'refuse_change', BEFORE_UPDATE_DELETE_TRUNCATE] as const,
-  ),
-  ...MOVING.map((table) => [table, 'append_only', 'refuse_change', BEFORE_DELETE_TRUNCATE] as const),
-  ...MOVING.map((table) => [table, 'only_forward', 'refuse_regression', BEFORE_UPDATE_OF_EACH_ROW] as const),
-];
-
-/**
- * Each required trigger that is not there as migrations made it: without a condition or a list of columns,
- * calling the ledger's own function. `off` unless it fires in ordinary sessions at least.
- */
-const NOT_AS_MADE = `SELECT w.relation || '.' || w.name AS trigger, t.tgenabled IS DISTINCT FROM 'O' AS off
-  FROM (VALUES ${REQUIRED.map(([table, name, call, type]) => `('${table}', '${name}', '${call}', ${type})`).join(', ')})
-    AS w(relation, name, call, type)
-  LEFT JOIN pg_catalog.pg_trigger t
-    ON t.tgrelid = to_regclass('ledger.' || w.relation) AND t.tgname = w.name AND t.tgtype = w.type
-      AND t.tgqual IS NULL AND t.tgattr = '' AND t.tgfoid = to_regprocedure('ledger.' || w.call || '()')
-  WHERE t.tgenabled IS DISTINCT FROM 'A'
-  ORDER BY 1`;
 
 const RUNBOOK = 'deploy/runbooks/ledger-append-only-off.md';
 
@@ -41,10 +13,10 @@ export interface AppendOnlyFinding {
 
 /** What is wrong with the triggers that keep the ledger append-only; undefined when all stand. */
 export async function checkAppendOnly(query: BulkQuery): Promise<AppendOnlyFinding | undefined> {
-  const rows = await query<{ trigger: string; off: boolean }>(NOT_AS_MADE);
-  const off = rows.filter((row) => row.off);
-  const list = (named: readonly { trigger: string }[]): string =>
-    named.map(({ trigger }) => `ledger.${trigger}`).join(', ');
+  const rows = await findAlteredTriggers(query);
+  const off = rows.filter(({ state }) => state !== 'weak');
+  const list = (named: readonly AlteredTrigger[]): string =>
+    named.map(({ relation, trigger }) => `ledger.${relation}.${trigger}`).join(', ');
   if (off.length > 0)
     return {
       kind: 'APPEND_ONLY_OFF',

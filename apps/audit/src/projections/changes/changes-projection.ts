@@ -1,26 +1,22 @@
 import { parseEvent, type AnyEvent, type EventOf } from '#libs/contracts/events/registry.js';
 import { isUuid } from '#libs/kernel/uuid.js';
+import {
+  DECISION_TYPES,
+  decisionOf,
+  INTENT,
+  INTENT_COLUMNS,
+  intentColumns,
+  isChange,
+  OUTCOME,
+  OUTCOME_COLUMNS,
+  outcomeColumns,
+  REGISTER,
+  REGISTER_TOPICS,
+} from '#libs/ledger/changes-register.js';
 import { POISON_TYPE } from '#libs/ledger/event-columns.js';
 import { uuidArray } from '#libs/postgres/binary-array.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { ProjectedEntry, Projection } from '../projection.js';
-
-type Intent = EventOf<'statement.intent-recorded'>;
-type Outcome = EventOf<'statement.outcome-recorded'>;
-
-/** What changes something, besides everything that a person had to review. */
-const CHANGING: readonly string[] = ['write', 'ddl', 'dcl', 'code'];
-
-const DECISIONS: Readonly<Record<string, string>> = {
-  'request.granted': 'granted',
-  'request.refused': 'refused',
-  'request.expired': 'expired',
-  'request.cancelled': 'cancelled',
-  'request.revoked': 'revoked',
-};
-
-const INTENT = 'statement.intent-recorded';
-const OUTCOME = 'statement.outcome-recorded';
 
 /** An entry that the register may have to take note of, and what decides whether it does. */
 interface Candidate {
@@ -39,8 +35,8 @@ interface Candidate {
  * fields, and all outcomes of a batch by one query.
  */
 export const changesProjection: Projection = {
-  name: 'changes_v1',
-  topics: ['statements', 'approvals'],
+  name: REGISTER,
+  topics: REGISTER_TOPICS,
 
   async apply(query, entries) {
     const candidates = entries.map(candidateOf);
@@ -63,7 +59,7 @@ export const changesProjection: Projection = {
 
 /** What cannot be looked at counts as relevant: reading it whole says what is wrong. */
 function candidateOf(entry: ProjectedEntry): Candidate {
-  if (Object.hasOwn(DECISIONS, entry.type)) return { entry, relevant: true };
+  if (DECISION_TYPES.includes(entry.type)) return { entry, relevant: true };
   if (entry.type !== INTENT && entry.type !== OUTCOME) return { entry, relevant: false };
   const event = glance(entry.payload);
   if (entry.type === INTENT) {
@@ -90,9 +86,6 @@ function glance(payload: Buffer): Glance | undefined {
   }
 }
 
-const isChange = (category: string, effect: unknown): boolean =>
-  CHANGING.includes(category) || effect === 'review';
-
 /** Which of the outcomes belong to intents that earlier batches have put into the register. */
 async function findRegistered(query: BulkQuery, candidates: readonly Candidate[]): Promise<Set<string>> {
   const ids = candidates.flatMap(({ intentId }) => (intentId === undefined ? [] : [intentId]));
@@ -111,81 +104,42 @@ function store(query: BulkQuery, entry: ProjectedEntry, event: AnyEvent): Promis
   return storeDecision(query, event);
 }
 
-async function storeIntent(query: BulkQuery, { chain, seq }: ProjectedEntry, event: Intent): Promise<void> {
-  const { statement, target, verdict, identity } = event;
-  if (!isChange(statement.category, verdict.effect)) return;
+async function storeIntent(
+  query: BulkQuery,
+  entry: ProjectedEntry,
+  event: EventOf<typeof INTENT>,
+): Promise<void> {
+  if (!isChange(event.statement.category, event.verdict.effect)) return;
+  const columns = intentColumns(event, entry);
   await query(
-    `INSERT INTO projections.changes_v1 (intent_id, chain, seq, intended_at, request_id, session_id, who, who_kind,
-       on_behalf_of, target, environment, database, kind, category, statement_sha256, statement_text, rule, effect,
-       policy_version)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    `INSERT INTO projections.changes_v1 (${INTENT_COLUMNS.join(', ')})
+     VALUES (${INTENT_COLUMNS.map((_, index) => `$${index + 1}`).join(', ')})
      ON CONFLICT (intent_id) DO NOTHING`,
-    [
-      event.id,
-      chain,
-      seq,
-      microseconds(event.time),
-      event.requestId ?? null,
-      event.sessionId ?? null,
-      storable(identity?.name),
-      identity?.kind ?? null,
-      storable(identity?.onBehalfOf),
-      storable(target.name),
-      storable(target.environment),
-      storable(target.database),
-      storable(statement.kind),
-      statement.category,
-      statement.sha256,
-      storable(statement.text),
-      storable(verdict.rule),
-      verdict.effect,
-      verdict.policyVersion,
-    ],
+    INTENT_COLUMNS.map((name) => columns[name]),
     'changes-intent',
   );
 }
 
-async function storeOutcome(query: BulkQuery, event: Outcome): Promise<void> {
+async function storeOutcome(query: BulkQuery, event: EventOf<typeof OUTCOME>): Promise<void> {
+  const columns = outcomeColumns(event);
   await query(
-    `UPDATE projections.changes_v1 SET outcome = $2, outcome_at = $3, rows = $4, sqlstate = $5, reason = $6
+    `UPDATE projections.changes_v1 SET ${OUTCOME_COLUMNS.map((name, index) => `${name} = $${index + 2}`).join(', ')}
      WHERE intent_id = $1`,
-    [
-      event.intentId,
-      event.outcome,
-      microseconds(event.time),
-      event.rows ?? null,
-      event.sqlstate ?? null,
-      storable(event.reason),
-    ],
+    [event.intentId, ...OUTCOME_COLUMNS.map((name) => columns[name])],
     'changes-outcome',
   );
 }
 
 async function storeDecision(query: BulkQuery, event: AnyEvent): Promise<void> {
-  const decision = DECISIONS[event.type];
-  if (decision === undefined || event.requestId === undefined) return;
-  const decidedBy =
-    'decidedBy' in event ? (event.decidedBy ?? []) : event.type === 'request.revoked' ? [event.by.name] : [];
-  const reason = 'reason' in event ? event.reason : undefined;
+  const decided = decisionOf(event);
+  if (decided === undefined) return;
   await query(
     `INSERT INTO projections.change_decisions_v1 (request_id, decision, decided_by, decided_at, reason)
      VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (request_id) DO UPDATE SET decision = excluded.decision, decided_at = excluded.decided_at,
        reason = excluded.reason, decided_by = CASE WHEN excluded.decided_by = '{}'
          THEN change_decisions_v1.decided_by ELSE excluded.decided_by END`,
-    [
-      event.requestId,
-      decision,
-      decidedBy.map((name) => storable(name)),
-      microseconds(event.time),
-      storable(typeof reason === 'string' ? reason : undefined),
-    ],
+    [decided.requestId, decided.decision, decided.decidedBy, decided.decidedAt, decided.reason],
     'changes-decision',
   );
 }
-
-const microseconds = (time: string): bigint => BigInt(Date.parse(time)) * 1000n;
-
-/** PostgreSQL's text takes no NUL; the sealed bytes keep it. */
-const storable = (text: string | undefined): string | null =>
-  text === undefined ? null : text.replaceAll('\u0000', '\ufffd').toWellFormed();
