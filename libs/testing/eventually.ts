@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits until the claim holds (does not throw), 10 s unless told; then throws what it threw last. */
-export async function eventually(claim: () => void | Promise<void>, withinMs = 10_000): Promise<void> {
+/**
+ * Waits until the claim holds (does not throw), a minute unless told: a busy machine is no failure. Then throws what it
+ * threw last.
+ */
+export async function eventually(claim: () => void | Promise<void>, withinMs = 60_000): Promise<void> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     try {

@@ -62,8 +62,7 @@ describe('a decision made in Slack', () => {
     'is denied with the reason that the dialog requires',
     async () => {
       const { requestId } = await scenario.held();
-      await scenario.click('dana', requestId, 'Deny');
-      await eventually(() => expect(scenario.emulator.workspace.views.at(-1)?.user).toBe(slackIdOf('dana')));
+      await scenario.openDialog('dana', requestId, 'Deny');
       const empty = await scenario.emulator.submit(slackIdOf('dana'), '   ');
       expect(empty).toMatchObject({ status: 200, body: { response_action: 'errors' } });
       expect(await scenario.stateOf(requestId)).toBe('pending');
@@ -151,10 +150,8 @@ describe('a decision made in Slack', () => {
     'may be for so many rows at most, which the gateway is told',
     async () => {
       const { requestId } = await scenario.held({ signals: SIGNALS });
-      await scenario.click('bob', requestId, 'Approve with limit');
-      const { views } = scenario.emulator.workspace;
-      await eventually(() => expect(views.at(-1)?.view.callback_id).toBe('countersign_limit_dialog'), LONG);
-      expect(JSON.stringify(views.at(-1)?.view.blocks)).toMatch(/about 12 of 1,000/);
+      const { view } = await scenario.openDialog('bob', requestId, 'Approve with limit');
+      expect(JSON.stringify(view.blocks)).toMatch(/about 12 of 1,000/);
       for (const text of ['a few', '-1', '1e3'])
         expect(await scenario.emulator.submit(slackIdOf('bob'), text)).toMatchObject({
           body: { response_action: 'errors' },
@@ -187,14 +184,8 @@ describe('a decision made in Slack', () => {
       await scenario.emulator.deliverInteraction(payload);
       await scenario.told(slackIdOf('bob'), /cannot be kept: a trigger/);
       const unmeasured = await scenario.held();
-      await scenario.click('dana', unmeasured.requestId, 'Approve with limit');
-      await eventually(
-        () =>
-          expect(JSON.stringify(scenario.emulator.workspace.views.at(-1)?.view)).toMatch(
-            new RegExp(`${unmeasured.requestId}.*Not guaranteed: this gateway did not measure`),
-          ),
-        LONG,
-      );
+      const { view } = await scenario.openDialog('dana', unmeasured.requestId, 'Approve with limit');
+      expect(JSON.stringify(view.blocks)).toMatch(/Not guaranteed: this gateway did not measure/);
       expect(await scenario.stateOf(requestId)).toBe('pending');
     },
     LONG,
@@ -241,10 +232,7 @@ describe('a decision made in Slack', () => {
     'brings a question to the requester and the answer from the thread back',
     async () => {
       const { requestId } = await scenario.held();
-      await scenario.click('bob', requestId, 'Ask');
-      await eventually(() =>
-        expect(scenario.emulator.workspace.views.at(-1)?.view.callback_id).toBe('countersign_ask_dialog'),
-      );
+      await scenario.openDialog('bob', requestId, 'Ask');
       await scenario.emulator.submit(slackIdOf('bob'), 'Why now?');
       const { channel, ts } = await scenario.message(requestId);
       await eventually(() => {

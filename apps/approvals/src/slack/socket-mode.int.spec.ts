@@ -9,7 +9,7 @@ describe('Socket Mode', () => {
   let scenario: SlackScenario;
   beforeAll(async () => {
     scenario = await SlackScenario.start({ settings: { SLACK_APP_TOKEN: 'xapp-sample' } });
-    await eventually(() => expect(scenario.emulator.socketMode.connected).toBe(1), 30_000);
+    await eventually(() => expect(scenario.emulator.socketMode.connected).toBe(1), LONG);
     scenario.emulator.target = 'socket';
   }, LONG);
   afterAll(() => scenario.dispose());
@@ -21,8 +21,7 @@ describe('Socket Mode', () => {
       await scenario.click('bob', approved.requestId, 'Approve');
       expect(buttonsOf(await scenario.untilShown(approved.requestId, /Approved\* by `bob`/))).toEqual([]);
       const denied = await scenario.held();
-      await scenario.click('dana', denied.requestId, 'Deny');
-      await eventually(() => expect(scenario.emulator.workspace.views).toHaveLength(1));
+      await scenario.openDialog('dana', denied.requestId, 'Deny');
       await scenario.emulator.submit(slackIdOf('dana'), 'not now');
       await scenario.untilShown(denied.requestId, /Denied\* by `dana`: `not now`/);
     },
@@ -48,7 +47,7 @@ describe('Socket Mode', () => {
       scenario.emulator.socketMode.cut();
       const { requestId } = await scenario.held();
       await scenario.message(requestId);
-      await eventually(() => expect(scenario.emulator.socketMode.connected).toBe(1), 30_000);
+      await eventually(() => expect(scenario.emulator.socketMode.connected).toBe(1), LONG);
       await scenario.click('bob', requestId, 'Approve');
       await scenario.untilShown(requestId, /Approved\* by `bob`/);
     },

@@ -1,5 +1,10 @@
 import { SlackEmulator, type SlackEmulatorOptions } from '#libs/testing/slack-emulator/slack-emulator.js';
-import { textOf, type EmulatedMessage, type EmulatedUser } from '#libs/testing/slack-emulator/workspace.js';
+import {
+  textOf,
+  type EmulatedMessage,
+  type EmulatedUser,
+  type OpenedView,
+} from '#libs/testing/slack-emulator/workspace.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { PEOPLE, type SamplePerson } from '../../testing/sample-people.js';
 import { Scenario } from '../../testing/scenario.js';
@@ -104,11 +109,25 @@ export class SlackScenario extends Scenario {
     return found as EmulatedMessage;
   }
 
+  /** Presses, and again where Slack was not told in time that it was received: as people do. */
   async click(name: string, requestId: string, button: string): Promise<void> {
     const { channel, ts } = await this.message(requestId);
     const user = name.startsWith('U0') ? name : slackIdOf(name);
-    const delivered = await this.emulator.click(user, channel, ts, button);
-    expect(delivered.status).toBe(200);
+    const payload = this.emulator.clickPayload(user, channel, ts, button);
+    await eventually(async () => expect((await this.emulator.deliverInteraction(payload)).status).toBe(200));
+  }
+
+  /** Presses until the dialog is open: on a busy machine the three seconds that Slack gives for it may pass. */
+  async openDialog(name: string, requestId: string, button: string): Promise<OpenedView> {
+    const opened = (): OpenedView | undefined =>
+      this.emulator.workspace.views.find(
+        ({ user, view }) => user === slackIdOf(name) && view.private_metadata.includes(requestId),
+      );
+    await eventually(async () => {
+      await this.click(name, requestId, button);
+      await eventually(() => expect(opened()).toBeDefined(), 5_000);
+    });
+    return opened() as OpenedView;
   }
 
   /** Waits until somebody is told something, to nobody else, that contains these words. */
