@@ -2,7 +2,13 @@ import { eventually } from '#libs/testing/eventually.js';
 import { TestMailServer } from '#libs/testing/mail-server.js';
 import { SlackEmulator } from '#libs/testing/slack-emulator/slack-emulator.js';
 import { readMailSettings, type MailSettings } from '#libs/mail/mail-settings.js';
-import { CHANNEL, slackSettings, SLACK_USERS } from '../slack/testing/slack-scenario.js';
+import {
+  CHANNEL,
+  FALLBACK_AFTER,
+  letFallbackTimePass,
+  slackSettings,
+  SLACK_USERS,
+} from '../slack/testing/slack-scenario.js';
 import { PEOPLE } from '../testing/sample-people.js';
 import { Scenario } from '../testing/scenario.js';
 
@@ -135,13 +141,14 @@ describe('e-mail', () => {
     async () => {
       emulator = await SlackEmulator.start({ users: SLACK_USERS, channels: [CHANNEL], rateScale: 20 });
       scenario = await Scenario.start({
-        slack: { ...slackSettings(emulator), fallbackAfterMs: 2_000 },
+        slack: slackSettings(emulator, FALLBACK_AFTER),
         mail: { ...settings({ COUNTERSIGN_MAIL_TO: 'reviewers@example.test' }), when: 'fallback' },
       });
       const shown = await scenario.held();
       await eventually(() => expect(emulator?.workspace.messages).toHaveLength(1), WAIT);
       emulator.down = true;
       const unshown = await scenario.held();
+      await letFallbackTimePass(scenario.platform);
       await eventually(
         () => expect(taken(unshown.requestId)).toEqual(['reviewers@example.test: Approval needed']),
         WAIT,

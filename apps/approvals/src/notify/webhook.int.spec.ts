@@ -2,7 +2,13 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SlackEmulator } from '#libs/testing/slack-emulator/slack-emulator.js';
 import { eventually } from '#libs/testing/eventually.js';
-import { slackSettings, SLACK_USERS, CHANNEL } from '../slack/testing/slack-scenario.js';
+import {
+  CHANNEL,
+  FALLBACK_AFTER,
+  letFallbackTimePass,
+  slackSettings,
+  SLACK_USERS,
+} from '../slack/testing/slack-scenario.js';
 import { Scenario } from '../testing/scenario.js';
 import { testApprovals } from '../testing/test-approvals.js';
 import { testPlatform, type TestPlatform } from '../testing/test-platform.js';
@@ -101,13 +107,14 @@ describe('the webhook notifier', () => {
   it('is used for what Slack does not show in time, and for nothing else', async () => {
     emulator = await SlackEmulator.start({ users: SLACK_USERS, channels: [CHANNEL], rateScale: 20 });
     scenario = await TestScenario.with(await testPlatform(), {
-      slack: { ...slackSettings(emulator), fallbackAfterMs: 2_000 },
+      slack: slackSettings(emulator, FALLBACK_AFTER),
       webhook: hook.settings('fallback'),
     });
     const shown = await scenario.held();
     await eventually(() => expect(emulator?.workspace.messages).toHaveLength(1), 120_000);
     emulator.down = true;
     const unshown = await scenario.held();
+    await letFallbackTimePass(scenario.platform);
     await eventually(() => expect(eventsOf(unshown.requestId)).toEqual(['request.waiting']), 120_000);
     expect(eventsOf(shown.requestId)).toEqual([]);
     await scenario.service.vote('bob', unshown.requestId, 'approve');
@@ -116,6 +123,21 @@ describe('the webhook notifier', () => {
       120_000,
     );
     emulator.down = false;
+  }, 180_000);
+
+  it('is used where Slack shows a request to some of those who must sign and not to the others', async () => {
+    emulator = await SlackEmulator.start({ users: SLACK_USERS, channels: [CHANNEL], rateScale: 20 });
+    const channels = { SLACK_CHANNELS: 'security=C0NOWHERE' };
+    scenario = await TestScenario.with(await testPlatform(), {
+      slack: slackSettings(emulator, { ...FALLBACK_AFTER, ...channels }),
+      webhook: hook.settings('fallback'),
+    });
+    const everywhere = await scenario.held();
+    const partly = await scenario.held({ rule: 'dba-and-security' });
+    await eventually(() => expect(emulator?.workspace.messages).toHaveLength(2), 120_000);
+    await letFallbackTimePass(scenario.platform);
+    await eventually(() => expect(eventsOf(partly.requestId)).toEqual(['request.waiting']), 120_000);
+    expect(eventsOf(everywhere.requestId)).toEqual([]);
   }, 180_000);
 });
 

@@ -9,7 +9,7 @@ import { eventually } from '#libs/testing/eventually.js';
 import { PEOPLE, type SamplePerson } from '../../testing/sample-people.js';
 import { Scenario } from '../../testing/scenario.js';
 import { testApprovals } from '../../testing/test-approvals.js';
-import { testPlatform } from '../../testing/test-platform.js';
+import { testPlatform, type TestPlatform } from '../../testing/test-platform.js';
 import { readSlackSettings, type SlackSettings } from '../slack-settings.js';
 
 export const CHANNEL = 'C0APPROVALS';
@@ -56,6 +56,18 @@ export const slackSettings = (
     SLACK_API_URL: emulator.apiUrl,
     ...more,
   }) as SlackSettings;
+
+/** Lets the time pass after which the next channel is used for what Slack does not show: an hour here. */
+export const FALLBACK_AFTER = { SLACK_FALLBACK_AFTER: '1h' } as const;
+export async function letFallbackTimePass({ admin }: TestPlatform): Promise<void> {
+  await eventually(async () => {
+    const { rows } = await admin.query(`
+      SELECT FROM approvals.requests AS request WHERE state = 'pending' AND NOT EXISTS
+        (SELECT FROM approvals.slack_messages AS message WHERE message.request_id = request.id)`);
+    expect(rows).toEqual([]);
+  });
+  await admin.query(`UPDATE approvals.slack_messages SET created_at = created_at - interval '1 hour'`);
+}
 
 export interface SlackScenarioOptions extends SlackEmulatorOptions {
   readonly settings?: Readonly<Record<string, string>>;
