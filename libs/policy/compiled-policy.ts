@@ -6,6 +6,7 @@ import type { Rule } from './compile-rule.js';
 import {
   clockFaceOf,
   IdentityFacts,
+  minuteOf,
   SessionFacts,
   StatementFacts,
   TargetFacts,
@@ -39,6 +40,8 @@ export class CompiledPolicy implements Policy {
   private readonly rules: readonly Rule[];
   private readonly byDefault: Ruling;
   private readonly clockFace: Intl.DateTimeFormat;
+  /** The last minute that was asked about: reading a clock face costs more than most rules. */
+  private clock: { readonly minute: number; readonly facts: TimeFacts } | undefined;
   private readonly cache: VerdictCache;
   private readonly name: PolicyName;
 
@@ -90,6 +93,12 @@ export class CompiledPolicy implements Policy {
     return { reviewers, ...(expiresMs === undefined ? {} : { expiresMs }) };
   }
 
+  private timeAt(now: number): TimeFacts {
+    const minute = minuteOf(now);
+    if (this.clock?.minute !== minute) this.clock = { minute, facts: new TimeFacts(now, this.clockFace) };
+    return this.clock.facts;
+  }
+
   /** Every rule is asked, also once the statement is denied: flags, risk and controls are of all that match. */
   private judgeOne(analysis: StatementAnalysis, input: PolicyInput, judgement: Judgement): RuleMatch[] {
     const facts: Facts = {
@@ -97,7 +106,7 @@ export class CompiledPolicy implements Policy {
       identity: new IdentityFacts(input.identity),
       target: new TargetFacts(input.target),
       session: new SessionFacts(input.session),
-      time: new TimeFacts(input.now, this.clockFace),
+      time: this.timeAt(input.now),
     };
     const matches: RuleMatch[] = [];
     let strictest: Ruling | undefined;

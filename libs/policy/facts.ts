@@ -63,6 +63,16 @@ export class StatementFacts {
   }
 }
 
+/**
+ * The same for messages of which no rule can ask anything different: those that differ in literals only,
+ * above all. Made of the facts themselves, so that a new one cannot be forgotten here.
+ */
+export function factsKey(message: MessageAnalysis): string {
+  const facts = message.statements.map((statement) => new StatementFacts(statement, message));
+  // JSON knows nothing of a Map.
+  return JSON.stringify([facts, facts.map(({ tags }) => [...tags])]);
+}
+
 export class IdentityFacts {
   readonly name: string;
   readonly kind: string;
