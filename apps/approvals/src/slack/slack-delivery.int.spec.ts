@@ -12,7 +12,7 @@ describe('what arrives at /slack/events', () => {
   beforeAll(async () => {
     scenario = await SlackScenario.start();
   }, LONG);
-  afterAll(() => scenario.dispose());
+  afterAll(() => scenario?.dispose(), LONG);
 
   const votesOf = async (requestId: string): Promise<number> =>
     (await scenario.typesOf(requestId)).filter((type) => type === 'request.vote-cast').length;

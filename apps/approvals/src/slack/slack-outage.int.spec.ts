@@ -15,7 +15,7 @@ describe('messages in Slack', () => {
   beforeAll(async () => {
     scenario = await SlackScenario.start({ settings: { SLACK_CHANNELS: 'security=C0SECURITY' } });
   }, LONG);
-  afterAll(() => scenario.dispose());
+  afterAll(() => scenario?.dispose(), LONG);
   /** What earlier tests left may still be catching up: faults are for the request of their own test. */
   let earlier: readonly (string | undefined)[];
   beforeEach(async () => {

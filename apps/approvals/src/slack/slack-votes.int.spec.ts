@@ -24,7 +24,7 @@ describe('a decision made in Slack', () => {
   beforeAll(async () => {
     scenario = await SlackScenario.start();
   }, LONG);
-  afterAll(() => scenario.dispose());
+  afterAll(() => scenario?.dispose(), LONG);
 
   it(
     'is the vote of the person the directory lists, signed like any other, and takes the buttons away',

@@ -12,7 +12,7 @@ describe('Socket Mode', () => {
     await eventually(() => expect(scenario.emulator.socketMode.connected).toBe(1), LONG);
     scenario.emulator.target = 'socket';
   }, LONG);
-  afterAll(() => scenario.dispose());
+  afterAll(() => scenario?.dispose(), LONG);
 
   it(
     'brings votes and dialogs like HTTP does',

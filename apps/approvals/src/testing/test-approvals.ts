@@ -93,6 +93,10 @@ export async function testApprovals(
     writeFile(directoryFile, JSON.stringify({ people }));
   await writeDirectory(people);
   const issuer = await startTokenIssuer();
+  const tidyUp = async (): Promise<void> => {
+    await issuer.close();
+    await rm(folder, { recursive: true, force: true });
+  };
   const gateway = new SampleGateway();
   const decisionKey = newSigningKey();
   const config: ApprovalsConfig = {
@@ -135,8 +139,16 @@ export async function testApprovals(
       },
     );
   };
-  const approvals = await startAnother();
-  const producer = await platform.adminLog.producer();
+  // A start that fails half-way leaves nothing running behind the test that it fails.
+  const approvals = await startAnother().catch(async (error: unknown) => {
+    await tidyUp();
+    throw error;
+  });
+  const producer = await platform.adminLog.producer().catch(async (error: unknown) => {
+    await approvals.stop();
+    await tidyUp();
+    throw error;
+  });
 
   const tokens = new Map<string, Promise<string>>();
   const tokenOf = (name: string): Promise<string> => {
@@ -187,8 +199,7 @@ export async function testApprovals(
     dispose: async () => {
       await approvals.stop();
       await producer.close();
-      await issuer.close();
-      await rm(folder, { recursive: true, force: true });
+      await tidyUp();
     },
   };
 }
