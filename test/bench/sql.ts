@@ -13,6 +13,9 @@ interface Row {
 }
 
 const REPEATED = 'SELECT id, name FROM customers WHERE id = 1';
+/** Sessions that send a new text at the same moment. */
+const CROWD = 8;
+
 const newText = (index: number): string => `SELECT id, name FROM customers WHERE id = ${index}`;
 
 /**
@@ -30,6 +33,7 @@ export async function benchSql(options: { json: boolean; short: boolean }): Prom
     const repeated: number[] = [];
     const fresh: number[] = [];
     const latency: number[] = [];
+    const crowded: number[] = [];
     let next = 0;
     for (let round = 0; round < rounds; round += 1) {
       repeated.push(
@@ -43,14 +47,20 @@ export async function benchSql(options: { json: boolean; short: boolean }): Prom
       fresh.push(
         await loopTime(times, async () => {
           const text = newText((next += 1));
-          await analyzer.analyze(text);
-          await analyzer.resolve(text, context);
+          await analyzer.analyze(text, context);
+          if (analyzer.resolved(text, context) === undefined) throw new Error('not resolved');
         }),
       );
       latency.push(((performance.now() - begun) * 1_000) / times);
+      crowded.push(
+        (await loopTime(times / CROWD, () =>
+          Promise.all(Array.from({ length: CROWD }, () => analyzer.analyze(newText((next += 1)), context))),
+        )) / CROWD,
+      );
     }
     rows.push({ what: 'a repeated statement, event loop', goal: 5, microseconds: median(repeated) });
     rows.push({ what: 'a new short SELECT, event loop', goal: 100, microseconds: median(fresh) });
+    rows.push({ what: `one of ${CROWD} at a time, event loop`, goal: 100, microseconds: median(crowded) });
     rows.push({ what: 'a new short SELECT, until answered', goal: undefined, microseconds: median(latency) });
   } finally {
     await analyzer.close();
