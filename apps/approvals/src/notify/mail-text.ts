@@ -29,7 +29,7 @@ export function mailText(
     `Rule:     ${line(view.rule)}: ${line(view.reason)}`,
     `What:     ${line(view.statement.kind)}, ${view.statement.bytes.toLocaleString('en-US')} bytes, SHA-256 ${view.statement.sha256}`,
     `State:    ${view.state}, ${approvals(view)} of ${view.needed ?? '?'} approvals`,
-    ...(waits ? [`Expires:  ${view.expiresAt}`] : []),
+    ...(waits ? [`Expires:  ${view.expiresAt}`] : endedBy(view)),
     ...(waits || view.endReason === undefined || !options.showSql
       ? []
       : [`Why:      ${line(view.endReason)}`]),
@@ -67,6 +67,11 @@ const ENDED: Readonly<Record<Exclude<NotifiedEvent, 'request.waiting'>, string>>
   'request.cancelled': 'Cancelled',
   'request.revoked': 'Revoked',
   'request.consumed': 'Released',
+};
+
+const endedBy = ({ decidedBy = [], revokedBy }: RequestView): string[] => {
+  const people = revokedBy === undefined ? decidedBy : [revokedBy];
+  return people.length === 0 ? [] : [`By:       ${people.map(line).join(', ')}`];
 };
 
 const approvals = ({ votes }: RequestView): number =>

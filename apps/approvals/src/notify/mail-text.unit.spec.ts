@@ -58,8 +58,11 @@ describe('mailText', () => {
     const view = viewWith({ notified: [told('asked'), told('escalated'), told('reminded')] });
     expect(mailText({ ...WAITING, step: 2 }, view, OPTIONS).text).toContain('you may sign as well');
     expect(mailText({ ...WAITING, step: 3 }, view, OPTIONS).subject).toContain('Reminder');
-    const ended = mailText({ event: 'request.refused', step: 1 }, viewWith({ state: 'refused' }), OPTIONS);
+    const refused = viewWith({ state: 'refused', decidedBy: ['bob'], endReason: 'DROP of secret_plans' });
+    const ended = mailText({ event: 'request.refused', step: 1 }, refused, OPTIONS);
     expect(ended.subject).toContain('Denied');
+    expect(ended.text).toContain('By:       bob\n');
+    expect(ended.text).not.toContain('secret_plans');
     expect(ended.text).not.toContain('requests approve');
   });
 });

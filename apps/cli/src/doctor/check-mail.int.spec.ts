@@ -50,6 +50,13 @@ describe('checkMail', () => {
     await rm(path.join(home, 'stack.json'));
   });
 
+  it('takes the password from a file', async () => {
+    const file = path.join(home, 'password');
+    await writeFile(file, 'only-a-test\n', { mode: 0o600 });
+    const from = { COUNTERSIGN_MAIL_PASSWORD: '', COUNTERSIGN_MAIL_PASSWORD_FILE: file };
+    expect(await checkMail(home, settings(from))).toMatchObject([{ ok: true }]);
+  });
+
   it.each([
     ['a password that is wrong', { COUNTERSIGN_MAIL_PASSWORD: 'another' }, /535/],
     ['a certificate nobody vouches for', { COUNTERSIGN_MAIL_CA: '' }, /certificate|self-signed|issuer/i],
