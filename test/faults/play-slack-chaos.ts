@@ -90,16 +90,22 @@ export async function playSlackChaos(options: ChaosOptions): Promise<ChaosReport
     return false;
   };
 
-  const deny = async (name: string, requestId: string, channel: string): Promise<void> => {
+  const fillIn = async (
+    name: string,
+    requestId: string,
+    channel: string,
+    button: 'Deny' | 'Approve with limit',
+  ): Promise<void> => {
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const before = slack.workspace.views.length;
-      if (!(await press(name, requestId, channel, 'Deny'))) return;
+      if (!(await press(name, requestId, channel, button))) return;
       for (let wait = 0; wait < 30 && slack.workspace.views.length === before; wait += 1) await sleep(100);
       const opened = slack.workspace.views
         .slice(before)
         .find(({ user, view }) => user === slackIdOf(name) && view.private_metadata.includes(requestId));
       if (opened === undefined) continue;
-      const sent = await slack.submit(slackIdOf(name), 'not today', {}, opened.id);
+      const text = button === 'Deny' ? 'not today' : '50';
+      const sent = await slack.submit(slackIdOf(name), text, {}, opened.id);
       if (sent.status === 200) {
         acknowledged += 1;
         return;
@@ -124,7 +130,8 @@ export async function playSlackChaos(options: ChaosOptions): Promise<ChaosReport
     }
     const people = [...REVIEWERS].sort(() => random() - 0.5);
     if (random() < 0.2) await press('alice', hold.requestId, channel, 'Approve');
-    if (random() < 0.15) await deny(people[0] as string, hold.requestId, channel);
+    if (random() < 0.15) await fillIn(people[0] as string, hold.requestId, channel, 'Deny');
+    if (random() < 0.15) await fillIn(people[1] as string, hold.requestId, channel, 'Approve with limit');
     // Everybody at once, and some twice: only the quorum counts.
     const presses = people.map(async (name) => {
       await sleep(random() * 300);
