@@ -1,4 +1,4 @@
-import type { FormatCode } from '#libs/pg-wire/bind-message.js';
+import type { FormatCode } from '#libs/pg-wire/parameter-values.js';
 import { SYNC } from '#libs/pg-wire/bodyless-messages.js';
 import { writeExecute } from '#libs/pg-wire/execute-message.js';
 import { cString, int16, int32, writeFrame } from '#libs/pg-wire/frame-writer.js';
