@@ -1,5 +1,6 @@
 import { generateKeyPair, randomBytes } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { promisify } from 'node:util';
 import { exportJWK, generateKeyPair as generateJoseKeyPair } from 'jose';
 import { hasCode } from '#libs/kernel/coded-error.js';
@@ -11,10 +12,20 @@ import { AGENT_CLIENT, DEVELOPMENT_CLIENT } from './idp/clients.js';
 
 const generate = promisify(generateKeyPair);
 
-/** Makes every key of a development stack that is not there yet, and never replaces one. */
-export async function ensureKeys(home: Home): Promise<void> {
+/**
+ * Makes every key of a development stack that is not there yet, and never replaces one. The gateway's is tied to
+ * its id, unless the environment puts its spool, and so its id, elsewhere.
+ */
+export async function ensureKeys(
+  home: Home,
+  environment: Readonly<Record<string, string | undefined>> = {},
+): Promise<void> {
+  const tie = async (): Promise<string> => {
+    if (environment['COUNTERSIGN_GATEWAY_SPOOL'] !== undefined) return '';
+    return `gateway: ${environment['COUNTERSIGN_GATEWAY_ID'] ?? (await ensureGatewayId(home))}\n`;
+  };
   await Promise.all([
-    ensureEd25519(home.keyFile('gateway-signing.pem'), home.keyFile('gateway-keys.pem')),
+    ensureEd25519(home.keyFile('gateway-signing.pem'), home.keyFile('gateway-keys.pem'), tie),
     ensureEd25519(home.keyFile('decision-signing.pem'), home.keyFile('decision-keys.pem')),
     ensureEd25519(home.keyFile('ledger-signing.pem')),
     ensureCertificate(home),
@@ -28,13 +39,27 @@ export async function ensureKeys(home: Home): Promise<void> {
 export const newSecret = (): string => randomBytes(24).toString('base64url');
 
 /** The public file is written first: a private key without its public half would trust nobody. */
-async function ensureEd25519(privateFile: string, publicFile?: string): Promise<void> {
+async function ensureEd25519(
+  privateFile: string,
+  publicFile?: string,
+  before: () => Promise<string> = () => Promise.resolve(''),
+): Promise<void> {
   await once(privateFile, async (file) => {
     const { privateKey, publicKey } = await generate('ed25519');
     if (publicFile !== undefined)
-      await writeSecretFile(publicFile, publicKey.export({ format: 'pem', type: 'spki' }) as string);
+      await writeSecretFile(
+        publicFile,
+        `${await before()}${publicKey.export({ format: 'pem', type: 'spki' }) as string}`,
+      );
     await writeSecretFile(file, privateKey.export({ format: 'pem', type: 'pkcs8' }) as string);
   });
+}
+
+/** Beside the spool, where the gateway looks for it. */
+async function ensureGatewayId(home: Home): Promise<string> {
+  const kept = path.join(path.dirname(home.spool), 'gateway-id');
+  await once(kept, (file) => writeSecretFile(file, `${newId()}\n`));
+  return (await readFile(kept, 'utf8')).trim();
 }
 
 async function newJwks(): Promise<{ keys: unknown[] }> {

@@ -20,7 +20,7 @@ export async function planStack(
 ): Promise<Stack> {
   const last = await readStack(home);
   const ports = await choosePorts(settings, last?.ports);
-  await ensureKeys(home);
+  await ensureKeys(home, environment);
   await ensureDirectory(home.directory);
   const known = last?.passwords ?? {};
   const passwordOf = (role: string): string => known[role] ?? newSecret();
