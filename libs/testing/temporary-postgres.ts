@@ -4,13 +4,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startCluster, type Cluster } from '#libs/embedded-postgres/cluster.js';
 import { freePort } from '#libs/embedded-postgres/free-port.js';
+import { endWithParent } from './end-with-parent.js';
 
 export interface TemporaryPostgres extends Cluster {
+  /** Its data and its log. */
+  readonly folder: string;
   /** Stops the server and deletes its data. */
   dispose(): Promise<void>;
 }
 
-/** A PostgreSQL of a test's own, in a temporary folder. Call `dispose` in afterAll. */
+/** A PostgreSQL of a test's own, in a temporary folder. Call `dispose` in afterAll; else it ends with this process. */
 export async function temporaryPostgres(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<TemporaryPostgres> {
@@ -23,8 +26,10 @@ export async function temporaryPostgres(
     logFile: path.join(folder, 'log'),
     settings,
   });
+  endWithParent(cluster.pid, cluster.exited, folder);
   return {
     ...cluster,
+    folder,
     dispose: async () => {
       await cluster.stop();
       await rm(folder, { recursive: true, force: true });

@@ -12,6 +12,7 @@ import { parseEvent, type AnyEvent } from '#libs/contracts/events/registry.js';
 import { startCluster, type Cluster } from '#libs/embedded-postgres/cluster.js';
 import { freePort } from '#libs/embedded-postgres/free-port.js';
 import { migrate } from '#libs/postgres/migrate.js';
+import { endWithParent } from '#libs/testing/end-with-parent.js';
 import { eventually } from '#libs/testing/eventually.js';
 import { startTokenIssuer, type TokenIssuer } from '#libs/testing/token-issuer.js';
 
@@ -50,6 +51,7 @@ export class GatewayRig {
       logFile: path.join(folder, 'target.log'),
       settings: { ...LOG_SETTINGS, max_connections: String(connections) },
     });
+    endWithParent(cluster.pid, cluster.exited, folder);
     const admin = new pg.Client(cluster.adminUrl());
     await admin.connect();
     await admin.query('CREATE DATABASE shop');
@@ -98,6 +100,7 @@ export class GatewayRig {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
+    endWithParent(child.pid as number, once(child, 'exit'));
     let said = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
