@@ -65,7 +65,7 @@ async fn run(client: &mut Client, secure: bool) -> Result<(), Error> {
     transaction.commit().await?;
     let mut sink = Box::pin(client.copy_in("COPY rx FROM STDIN").await?);
     sink.send(futures_util::stream::iter([&b"10\ta\n11\tb\n"[..]]).next().await.unwrap()).await?;
-    println!("copied {}", sink.finish().await?);
+    println!("copied {}", sink.as_mut().finish().await?);
     let out: Vec<_> = client.copy_out("COPY (SELECT * FROM rx ORDER BY id) TO STDOUT").await?.try_collect().await?;
     println!("{:?}", out.concat());
     let cancel = client.cancel_token();
