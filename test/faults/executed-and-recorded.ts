@@ -64,6 +64,10 @@ export function answeredUnrecorded(answers: readonly string[], recorded: readonl
 export const isLoneRead = (execution: Execution): boolean =>
   statementOf(execution).startsWith('SELECT n AS alone');
 
+/** What the gateway sends of its own: questions, and what fails in the place of a refused statement. */
+export const isOurs = (execution: Execution): boolean =>
+  /^(\/\* countersign: |.*countersign_refused)/.test(statementOf(execution));
+
 /** Intents with no outcome or more than one. */
 export function unfinished(events: readonly AnyEvent[]): string[] {
   const outcomes = new Map<string, number>();

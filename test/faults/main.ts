@@ -1,11 +1,13 @@
 import { EVENT_LOG_FAULTS } from './event-log/long-form.js';
 import type { FaultSuite } from './fault-suite.js';
+import { GATEWAY_FAULTS } from './gateway/long-form.js';
 import { LEDGER_FAULTS } from './ledger-long-form.js';
 import { SLACK_FAULTS } from './slack-long-form.js';
 
 /** `npm run faults -- <suite> [part …]`: the long forms of the fault suites. Exit status 0 only when all held. */
 const suites: Readonly<Record<string, FaultSuite>> = {
   'event-log': EVENT_LOG_FAULTS,
+  gateway: GATEWAY_FAULTS,
   ledger: LEDGER_FAULTS,
   slack: SLACK_FAULTS,
 };
