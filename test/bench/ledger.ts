@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import postgres from 'postgres';
 import { openEventLog } from '#libs/event-log/open-event-log.js';
 import type { EventLog, PartitionHandler } from '#libs/event-log/port.js';
@@ -8,14 +7,12 @@ import { temporaryPostgres } from '#libs/testing/temporary-postgres.js';
 import { silent, testLedger, type TestLedger } from '../../apps/audit/src/testing/test-ledger.js';
 import { createPlainTables, plainCopy, plainInsert } from './ledger-plain.js';
 import { asRecords, benchEvents, hashingSeconds, sealedRows } from './ledger-rows.js';
+import { serverCpuSeconds } from './server-cpu.js';
 import { median, table } from './statistics.js';
 
 const CHAIN = 'statements/0';
 /** Records in one delivery of the event log. */
 const DELIVERY = 2_000;
-
-/** Of /proc/<pid>/stat: USER_HZ, which is 100 on every Linux. */
-const TICKS_PER_SECOND = 100;
 
 const WAYS = ['insert', 'copy', 'ingest', 'endToEnd'] as const;
 type Way = (typeof WAYS)[number];
@@ -77,7 +74,7 @@ interface Parts {
 
 async function playRound({ ledger, admin, sql, log }: Parts, count: number, from: number): Promise<Round> {
   const measure = async (work: () => Promise<void>): Promise<Measured> => {
-    const server = await serverCpuSeconds(admin);
+    const server = await serverCpuSeconds(admin.query);
     const client = process.cpuUsage();
     const begin = performance.now();
     await work();
@@ -86,7 +83,7 @@ async function playRound({ ledger, admin, sql, log }: Parts, count: number, from
     return {
       perSecond: count / seconds,
       clientCpu: (user + system) / count,
-      serverCpu: (((await serverCpuSeconds(admin)) - server) * 1e6) / count,
+      serverCpu: (((await serverCpuSeconds(admin.query)) - server) * 1e6) / count,
     };
   };
   const plain = sealedRows(benchEvents(count), BigInt(from));
@@ -113,19 +110,6 @@ async function playRound({ ledger, admin, sql, log }: Parts, count: number, from
   await producer.close(10_000);
   const endToEnd = await measure(() => consumeUntil(ledger, log, BigInt(from + count)));
   return { insert, copy, ingest, endToEnd };
-}
-
-/** User and system time of every process of the server, where the system tells (Linux); else NaN. */
-async function serverCpuSeconds(admin: BulkPool): Promise<number> {
-  const processes = await admin.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
-  const ticks = await Promise.all(
-    processes.map(async ({ pid }) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return Number(fields[11]) + Number(fields[12]);
-    }),
-  );
-  return ticks.reduce((sum, each) => sum + each, 0) / TICKS_PER_SECOND;
 }
 
 /** Seals what is in the event log, from the first batch that arrives. */

@@ -4,22 +4,38 @@ import { benchGateway } from './gateway.js';
 import { benchHolds } from './holds.js';
 import { benchVerify } from './verify.js';
 import { benchLedger } from './ledger.js';
+import { benchLedgerScale } from './ledger-scale.js';
 import { benchPolicy } from './policy.js';
 import { benchSql } from './sql.js';
 
-const benches: Readonly<Record<string, (options: { json: boolean; short: boolean }) => Promise<void>>> = {
+interface Options {
+  readonly json: boolean;
+  readonly short: boolean;
+  /** `--entries=N`: how far a benchmark of sizes goes. */
+  readonly entries?: number;
+}
+
+const benches: Readonly<Record<string, (options: Options) => Promise<void>>> = {
   'event-log': benchEventLog,
   decision: benchDecision,
   gateway: benchGateway,
   holds: benchHolds,
   verify: benchVerify,
   ledger: benchLedger,
+  'ledger-scale': benchLedgerScale,
   policy: benchPolicy,
   sql: benchSql,
 };
 
 const argumentsGiven = process.argv.slice(2);
-const options = { json: argumentsGiven.includes('--json'), short: argumentsGiven.includes('--short') };
+const entries = argumentsGiven
+  .find((argument) => argument.startsWith('--entries='))
+  ?.slice('--entries='.length);
+const options: Options = {
+  json: argumentsGiven.includes('--json'),
+  short: argumentsGiven.includes('--short'),
+  ...(entries === undefined ? {} : { entries: Number(entries) }),
+};
 const names = argumentsGiven.filter((argument) => !argument.startsWith('--'));
 const unknown = names.find((name) => benches[name] === undefined);
 if (unknown !== undefined) {

@@ -11,6 +11,17 @@ const MICROSECONDS = 1_000n;
 const SESSIONS = [newId(), newId()];
 const REQUESTS = [newId(), newId(), undefined];
 
+/** Milliseconds from sealing to the event's own time, for some of every twenty events. */
+const APART: Readonly<Record<number, number>> = {
+  2: -9_999,
+  3: -10_001,
+  4: -2 * MINUTE,
+  7: -5 * HOUR,
+  11: 999,
+  12: 1_001,
+  13: 3 * HOUR,
+};
+
 interface Told {
   readonly chain: number;
   readonly seq: number;
@@ -25,7 +36,7 @@ let postgres: TemporaryPostgres;
 let ledger: TestLedger;
 const told: Told[] = [];
 
-/** 240 minutes of two chains: most events are sealed at once, some hours late, some came from the future, some are poison. */
+/** 240 minutes of two chains: most events are sealed at once, some late, some came from the future, some are poison. */
 beforeAll(async () => {
   postgres = await temporaryPostgres({ fsync: 'off' });
   ledger = await testLedger(postgres);
@@ -39,8 +50,7 @@ beforeAll(async () => {
     for (let seq = 0; seq < 240; seq += 1) {
       const recorded = START + seq * MINUTE;
       clock.set(recorded);
-      const happened =
-        seq % 20 === 7 ? recorded - 5 * HOUR : seq % 20 === 13 ? recorded + 3 * HOUR : recorded - 50;
+      const happened = recorded + (APART[seq % 20] ?? -50);
       const isPoison = seq % 20 === 17;
       const session = SESSIONS[seq % 2] as string;
       const request = REQUESTS[seq % 3];
