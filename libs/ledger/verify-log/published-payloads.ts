@@ -1,9 +1,10 @@
 import { decodeEntry } from '#libs/tlog/entry.js';
 import { HASH_BYTES, payloadCommitment } from '#libs/tlog/hashing.js';
+import { describesPayload } from '../verify/check-columns.js';
 import type { Findings } from '../verify/finding.js';
 import type { PayloadReader, SealedPayload } from './payload-reader.js';
 
-/** Compares the payloads of a log with what its entries commit to, as far as the caller may read them. */
+/** Compares the payloads of a log with what its entries commit to and say of them, as far as the caller may read them. */
 export class PublishedPayloads {
   private refused = false;
 
@@ -47,5 +48,7 @@ export class PublishedPayloads {
         seq,
         'salt and payload are not what the entry commits to',
       );
+    else if (!describesPayload(entry, payload))
+      this.findings.add('ENTRY_MALFORMED', this.chain, seq, 'it does not describe its payload');
   }
 }

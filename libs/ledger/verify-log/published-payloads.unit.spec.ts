@@ -7,11 +7,23 @@ import { PublishedPayloads } from './published-payloads.js';
 const UUID = '0198c5a0-0000-7000-8000-000000000001';
 const FIRST = 256;
 
+const payloadOf = (producerSeq: number): Buffer =>
+  Buffer.from(
+    JSON.stringify({
+      id: UUID,
+      type: 'session.closed',
+      producer: UUID,
+      producerSeq,
+      tenant: 'default',
+      schemaVersion: 1,
+    }),
+  );
+
 const sealed = Array.from({ length: 10 }, (_, index) => ({
   salt: Buffer.alloc(32, index),
-  payload: Buffer.from(`payload ${index}`),
+  payload: payloadOf(index),
 }));
-const entries = sealed.map(({ salt, payload }, index) =>
+const entryOf = ({ salt, payload }: { salt: Buffer; payload: Buffer }, index: number): Buffer =>
   encodeEntry({
     chainId: UUID,
     seq: BigInt(FIRST + index),
@@ -26,8 +38,8 @@ const entries = sealed.map(({ salt, payload }, index) =>
     schemaVersion: 1,
     payloadLength: payload.length,
     payloadCommit: payloadCommitment(salt, payload),
-  }),
-);
+  });
+const entries = sealed.map(entryOf);
 
 /** Serves what is given, at most three a page. */
 const pagesOf = (payloads: readonly SealedPayload[]): PayloadReader => ({
@@ -51,13 +63,13 @@ describe('the payloads of a published log', () => {
   it('are each named when they are others, swapped, or gone', async () => {
     const [, one, , three, four] = sealed as [unknown, SealedPayload, unknown, SealedPayload, SealedPayload];
     const changed: SealedPayload[] = [...sealed];
-    changed[1] = { ...one, payload: Buffer.from('payload 7') };
+    changed[1] = { ...one, payload: payloadOf(7) };
     changed[3] = four;
     changed[4] = three;
     changed[6] = { salt: null, payload: null };
     changed[8] = {
       salt: Buffer.alloc(31),
-      payload: Buffer.concat([Buffer.alloc(1), Buffer.from('payload 8')]),
+      payload: Buffer.concat([Buffer.alloc(1), payloadOf(8)]),
     };
     expect(await found(pagesOf(changed))).toEqual([
       'PAYLOAD_MISMATCH 257',
@@ -65,6 +77,22 @@ describe('the payloads of a published log', () => {
       'PAYLOAD_MISMATCH 260',
       'UNAUTHORISED_ERASURE 262',
       'PAYLOAD_MISMATCH 264',
+    ]);
+  });
+
+  it('are named when the entry commits to them and says something else of them', async () => {
+    const findings = new Findings();
+    const others = sealed.map(({ salt }, index) => ({
+      salt,
+      payload: index === 4 ? payloadOf(5) : index === 6 ? Buffer.from('{') : payloadOf(index),
+    }));
+    await new PublishedPayloads(pagesOf(others), 'statements/0', findings).check(
+      BigInt(FIRST),
+      others.map(entryOf),
+    );
+    expect(findings.list().map(({ kind, seq }) => `${kind} ${seq}`)).toEqual([
+      'ENTRY_MALFORMED 260',
+      'ENTRY_MALFORMED 262',
     ]);
   });
 

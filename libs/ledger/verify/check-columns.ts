@@ -47,6 +47,16 @@ export function payloadColumnMismatches(row: EntryRow, entry: Entry, payload: Bu
   return wrong;
 }
 
+/** Whether the entry says of its payload what the payload says; what the ledger made itself is not looked into. */
+export function describesPayload(entry: Entry, payload: Buffer): boolean {
+  if (isSealedByLedger(entry.type)) return true;
+  try {
+    return describes(entry, JSON.parse(payload.toString('utf8')) as EventFields);
+  } catch {
+    return false;
+  }
+}
+
 const describes = (entry: Entry, event: EventFields): boolean =>
   event.id === entry.eventId &&
   event.type === entry.type &&
