@@ -1,4 +1,4 @@
-import { chown, mkdtemp, rm, writeFile, chmod } from 'node:fs/promises';
+import { chown, copyFile, mkdtemp, rm, writeFile, chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeCertificate } from '#deploy/local/development-ca.js';
@@ -91,6 +91,14 @@ describe('the way to a target', () => {
     expect(await reach(encrypted, 'verify-full', ca())).toBe('tls');
     expect(await reach(plain, 'prefer')).toBe('clear');
     expect(await reach(plain, 'require')).toBe('TARGET_UNREACHABLE');
+  });
+
+  it('trusts nobody by a file of root certificates that is empty, and whom it says once it says so', async () => {
+    const sslRootCert = path.join(folder, 'later.pem');
+    await writeFile(sslRootCert, '');
+    expect(await reach(encrypted, 'verify-full', { sslRootCert })).toBe('TARGET_UNREACHABLE');
+    await copyFile(path.join(folder, 'ca.pem'), sslRootCert);
+    expect(await reach(encrypted, 'verify-full', { sslRootCert })).toBe('tls');
   });
 
   it('is refused with a wrong password or a port where nobody listens', async () => {
