@@ -22,7 +22,14 @@ export interface Grammar {
   scan(text: string): readonly Token[] | undefined;
   /** 16 hexadecimal digits, the same for texts that differ in constants only; undefined where it gives none. */
   fingerprint(text: string): string | undefined;
+  /** The tree of a trigger function's body in PL/pgSQL; undefined where it has none. */
+  trigger(source: string): unknown;
 }
+
+/** Longer bodies are not looked at, characters. */
+const MAX_TRIGGER = 65_536;
+const BRACE = 0x7b;
+const QUOTE = '$countersign$';
 
 const FINGERPRINT = /^[0-9a-f]{16}$/;
 
@@ -83,6 +90,20 @@ export async function loadGrammar(): Promise<Grammar> {
           wasm._wasm_free_string(result);
         }
       }),
+    trigger: (source) => {
+      if (source.length > MAX_TRIGGER || source.includes(QUOTE) || source.includes('\0')) return undefined;
+      const text = `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS ${QUOTE}${source}${QUOTE}`;
+      return withText(text, (pointer) => {
+        const result = wasm._wasm_parse_plpgsql(pointer);
+        if (result === 0) throw new Error('the grammar gave no result');
+        try {
+          // Errors come the same way, as text.
+          return isTooLarge(result) || wasm.HEAPU8[result] !== BRACE ? undefined : decode(result);
+        } finally {
+          wasm._wasm_free_string(result);
+        }
+      });
+    },
     fingerprint: (text) =>
       withText(text, (pointer) => {
         const result = wasm._wasm_fingerprint(pointer);

@@ -29,26 +29,28 @@ const code = (catalog: string, relation: string, what: string, objects = catalog
 
 /**
  * Functions that run when a column takes a value, by its type: constraints and defaults of domains, also
- * those inside arrays, ranges and composites, and casts by assignment.
+ * those inside arrays, ranges and composites. And casts that a value of a column may go through unasked.
  */
 const CODE_OF_TYPES = `SELECT a.attrelid AS relation, f.oid AS function, 'type' AS what
-     FROM pg_attribute a CROSS JOIN LATERAL (
+     FROM (SELECT DISTINCT y.atttypid AS type FROM pg_attribute y
+            WHERE y.atttypid >= ${FIRST_USER_OID} AND y.attnum > 0 AND NOT y.attisdropped) u
+     CROSS JOIN LATERAL (
        WITH RECURSIVE part(oid) AS (
-         SELECT a.atttypid
+         SELECT u.type
          UNION SELECT q.oid FROM part JOIN pg_type t ON t.oid = part.oid CROSS JOIN LATERAL (
            SELECT t.typbasetype UNION ALL SELECT t.typelem
            UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
            UNION ALL SELECT y.atttypid FROM pg_attribute y
             WHERE y.attrelid = t.typrelid AND t.typrelid <> 0 AND y.attnum > 0 AND NOT y.attisdropped) q(oid)
           WHERE q.oid <> 0)
-       SELECT t.oid AS type, k.oid AS object, k.classid
+       SELECT k.oid AS object, k.classid
          FROM part JOIN pg_type t ON t.oid = part.oid CROSS JOIN LATERAL (
            SELECT k.oid, 'pg_constraint'::regclass FROM pg_constraint k WHERE k.contypid = t.oid
            UNION ALL SELECT t.oid, 'pg_type'::regclass WHERE t.typtype = 'd') k(oid, classid)) part
      JOIN pg_depend d ON d.classid = part.classid AND d.objid = part.object ${FUNCTIONS_BEHIND}
-    WHERE a.atttypid >= ${FIRST_USER_OID} AND a.attnum > 0 AND NOT a.attisdropped
-      AND d.refobjid >= ${FIRST_USER_OID} AND f.oid >= ${FIRST_USER_OID}
-   UNION SELECT a.attrelid, k.castfunc, 'type' FROM pg_attribute a JOIN pg_cast k ON k.casttarget = a.atttypid
+     JOIN pg_attribute a ON a.atttypid = u.type AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE d.refobjid >= ${FIRST_USER_OID} AND f.oid >= ${FIRST_USER_OID}
+   UNION SELECT a.attrelid, k.castfunc, 'cast' FROM pg_attribute a JOIN pg_cast k ON k.castsource = a.atttypid
     WHERE k.castfunc >= ${FIRST_USER_OID} AND k.castcontext <> 'e' AND a.attnum > 0 AND NOT a.attisdropped`;
 
 /**
@@ -81,7 +83,9 @@ UNION ALL ${list(
 UNION ALL ${list('inherits', `i.inhrelid::int8, i.inhparent::int8, c.relispartition`, `pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE c.relkind IN ('r', 'p', 'f')`, 'i.inhrelid, i.inhparent')}
 UNION ALL ${list(
   'functions',
-  `f.oid::int8, f.pronamespace::int8, f.proname, l.lanname, f.provolatile, f.prokind,
+  `f.oid::int8, f.pronamespace::int8, f.proname,
+   CASE WHEN EXISTS (SELECT FROM unnest(f.proconfig) c WHERE c NOT LIKE 'search_path=%') THEN 'settings' ELSE l.lanname END,
+   f.provolatile, f.prokind,
    (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid WHERE d.classid = 'pg_proc'::regclass
        AND d.objid = f.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' LIMIT 1),
    t.typrelid::int8, f.prorettype::int8, ${inputs}, ${outputs},
@@ -126,6 +130,7 @@ UNION ALL ${list(
     // Beside the function that it runs, which `triggers` has.
     `${code('pg_trigger', 'tgrelid', 'trigger')} AND f.oid <> x.tgfoid`,
     CODE_OF_TYPES,
+    code('pg_proc', 'oid', 'argument'),
     code('pg_policy', 'polrelid', 'policy'),
   ].join(' UNION ')}) u`,
   'u.relation, u.function, u.what',

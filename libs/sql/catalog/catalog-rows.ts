@@ -31,7 +31,8 @@ export interface CatalogRows {
   readonly primaryKeys: readonly (readonly [number, readonly number[]])[];
   /**
    * Relation, function that is not the system's own, what calls it: default, check, index, policy, partition
-   * (its key), trigger (its condition), type (of a column).
+   * (its key), trigger (its condition), type (of a column), cast (from a column's type, not asked for). Also a function in the
+   * place of the relation: argument (the default of one, or its body).
    */
   readonly code: readonly (readonly [number, number, string])[];
   /** Relation, relation that one of its row-security policies reads. */
@@ -49,6 +50,7 @@ export type FunctionRow = readonly [
   oid: number,
   schema: number,
   name: string,
+  /** `settings` where it runs under others than the session's: then even its literals may be read otherwise. */
   language: string,
   /** i, s or v. */
   volatility: string,

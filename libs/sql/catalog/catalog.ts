@@ -35,6 +35,8 @@ export interface UserFunction {
   readonly outputs: readonly string[] | null;
   readonly source: string;
   readonly ownPath: string | null;
+  readonly returnsType: number;
+  readonly returnsTrigger: boolean;
 }
 
 /** A temporary relation of a session. */
@@ -51,6 +53,9 @@ export interface TemporaryRelation {
   readonly parents?: readonly number[];
 }
 
+/** The oid of the type `trigger`. */
+const TRIGGER_TYPE = 2279;
+
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(['pg_catalog', 'information_schema']);
 
 /** What a catalog says, by name and by oid. Made in a parser thread; never changed. */
@@ -64,6 +69,8 @@ export class Catalog {
   private readonly operatorsByName = new Map<string, { schema: string; function: number }[]>();
   private readonly typesByName = new Map<string, readonly number[]>();
   private readonly castsByType = new Map<number, number[]>();
+  /** By the type that they take. */
+  readonly castsFrom = new Map<number, number[]>();
   readonly children = new Map<number, number[]>();
   readonly partitionParents = new Map<number, number[]>();
   readonly partitions = new Set<number>();
@@ -76,10 +83,13 @@ export class Catalog {
   readonly code = new Map<number, { readonly function: number; readonly what: string }[]>();
   readonly policyReads = new Map<number, number[]>();
   readonly rowSecurity: ReadonlySet<number>;
+  /** Every schema but those of sessions. */
+  readonly schemaNames: readonly string[];
   private readonly rowTypeColumns = new Map<number, readonly string[]>();
 
   constructor(readonly rows: CatalogRows) {
     const schemas = new Map(rows.schemas.map(([oid, name]) => [oid, name]));
+    this.schemaNames = [...schemas.values()];
     const columns = new Map(rows.columns);
     const columnsOf = (oid: number): Column[] =>
       (columns.get(oid) ?? []).map(([attnum, name, type, generated]) => ({ attnum, name, type, generated }));
@@ -102,6 +112,7 @@ export class Catalog {
     for (const [schemaOid, name, functionOid] of rows.operators)
       push(this.operatorsByName, name, { schema: schemas.get(schemaOid) ?? '', function: functionOid });
     for (const [source, target, functionOid] of rows.casts) {
+      push(this.castsFrom, source, functionOid);
       push(this.castsByType, source, functionOid);
       push(this.castsByType, target, functionOid);
     }
@@ -197,7 +208,7 @@ export class Catalog {
 
   private addFunction(row: FunctionRow, schema: string): void {
     const [oid, , name, language, volatility, kind, extension, returnsRelation] = row;
-    const [, , , , , , , , , inputs, outputs, source, ownPath] = row;
+    const [, , , , , , , , returnsType, inputs, outputs, source, ownPath] = row;
     const made: UserFunction = {
       oid,
       schema,
@@ -211,6 +222,8 @@ export class Catalog {
       outputs,
       source,
       ownPath,
+      returnsType,
+      returnsTrigger: returnsType === TRIGGER_TYPE,
     };
     this.functions.set(oid, made);
     push(this.functionsByName, name, made);

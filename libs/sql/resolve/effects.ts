@@ -27,6 +27,7 @@ export function followWrites(resolving: Resolving, cascadeTruncate: boolean): { 
   const { findings, names } = resolving;
   const { catalog } = names;
   const queue = [...findings.writes];
+  let taken = findings.writes.length;
   const seen = new Set<string>();
   let cascades = false;
   const reach = (relation: Relation | undefined, kind: WriteKind, columns: readonly string[]): void => {
@@ -44,6 +45,9 @@ export function followWrites(resolving: Resolving, cascadeTruncate: boolean): { 
       findings.cannotTell(`a rule on ${relation.name} rewrites it`);
     }
     for (const one of catalog.withDescendants(relation)) fire(resolving, one, kind);
+    // What triggers write sets off more.
+    queue.push(...findings.writes.slice(taken));
+    taken = findings.writes.length;
     if (relation.kind === 'v') {
       const replaced = (catalog.triggers.get(relation.oid) ?? []).some(
         ({ type }) => (type & INSTEAD_OF) !== 0 && (type & TRIGGER_EVENT[kind]) !== 0,
@@ -91,7 +95,8 @@ function fire(resolving: Resolving, relation: Relation, kind: WriteKind): void {
   const takesValues = kind === 'insert' || kind === 'update';
   for (const one of [relation, ...catalog.partitionAncestors(relation)])
     for (const { function: oid, what } of catalog.code.get(one.oid) ?? [])
-      if (what === 'trigger' || (takesValues && what !== 'policy')) resolving.callByOid([oid], new Trace());
+      if (what === 'trigger' || (takesValues && what !== 'policy' && what !== 'cast'))
+        resolving.callByOid([oid], new Trace());
 }
 
 function noteColumns(

@@ -19,6 +19,8 @@ export interface Env {
 export interface NameSpace {
   readonly catalog: Catalog;
   readonly searchPath: readonly string[];
+  /** `searchPath` is every schema there is: where a name leads to cannot be told. */
+  readonly pathUnknown?: boolean;
   /** The session's temporary relations; none where code of others is resolved. */
   temporary(name: string): Relation | undefined;
   temporaryByOid(oid: number): Relation | undefined;

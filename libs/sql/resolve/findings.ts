@@ -30,6 +30,8 @@ export class Findings {
   /** Names called, as written, by expressions, operators and attribute notation. */
   readonly userFunctions = new Set<string>();
   readonly uncounted = new Set<string>();
+  /** Commands that triggers run. */
+  readonly innerKinds = new Set<string>();
   readonly missing = new Set<string>();
   /** The same, of views and functions that are reached. */
   readonly missingInside = new Set<string>();
@@ -58,6 +60,7 @@ export class Findings {
     for (const column of other.columnsRead) this.columnsRead.add(column);
     for (const column of other.columnsWritten) this.columnsWritten.add(column);
     for (const name of other.userFunctions) this.userFunctions.add(name);
+    for (const kind of other.innerKinds) this.innerKinds.add(kind);
     for (const trait of other.innerTraits) this.innerTraits.add(trait);
     for (const name of [...other.missing, ...other.missingInside]) this.missingInside.add(name);
     for (const reason of other.uncounted) this.uncounted.add(reason);

@@ -7,6 +7,7 @@ import { asType, listOf } from '../syntax-tree.js';
 import type { Model, ModelSource, NameSpace } from './engine.js';
 import { Findings } from './findings.js';
 import { Level } from './level.js';
+import { readTrigger, TRIGGER_VARIABLES } from './plpgsql-trigger.js';
 import { Resolving } from './resolving.js';
 import { Trace, traceOfRow, type Row } from './trace.js';
 import { compiledIsHarmless, isStoredTree, sqlBody } from './user-code.js';
@@ -98,12 +99,52 @@ export class Models implements ModelSource {
     const compiled = compiledIsHarmless(one);
     if (compiled === true) return harmless();
     const name = `${one.schema}.${one.name}`;
+    if (one.language === 'plpgsql' && one.returnsTrigger) return this.trigger(one, path);
     if (compiled === false || one.language !== 'sql') return unseen(`${name} is code that cannot be seen`);
     if (path === undefined) return unseen(`${name} runs under a search_path that cannot be told`);
     const resolving = new Resolving(this.stored(path), this);
     const parameters = new Set([...one.inputs, ...(one.outputs ?? []), one.name]);
     const row = this.body(sqlBody(one.source), resolving, parameters);
     return { row, findings: resolving.findings };
+  }
+
+  /** A trigger function in PL/pgSQL, where all it does can be told (plpgsql-trigger.ts). */
+  private trigger(one: UserFunction, path: readonly string[] | undefined): Model {
+    const body = readTrigger(this.grammar.trigger(one.source));
+    if (body === undefined) return unseen(`${one.schema}.${one.name} is code that cannot be seen`);
+    const resolving = new Resolving(one.ownPath === null ? this.anywhere() : this.stored(path ?? []), this);
+    const { findings } = resolving;
+    if (one.ownPath !== null && path === undefined)
+      return unseen(`${one.schema}.${one.name} runs under a search_path that cannot be told`);
+    for (const text of body.expressions) this.body(text, resolving, TRIGGER_VARIABLES);
+    for (const text of body.statements) this.write(text, resolving);
+    // Where the values of NEW go is not followed.
+    findings.columnsUnknown ??= `${one.schema}.${one.name} is a trigger`;
+    return { row: { columns: [] }, findings };
+  }
+
+  /** Every schema at once: what a name may lead to under any search_path. */
+  private anywhere(): NameSpace {
+    return { ...this.stored(this.catalog.schemaNames), pathUnknown: true };
+  }
+
+  /** A statement inside a trigger function: one that writes rows it bounds. */
+  private write(text: string, resolving: Resolving): void {
+    const tree = this.parse(text);
+    const [raw, ...others] = rawStatements(tree, Buffer.byteLength(text));
+    const [analysis] = analyzeMessage(tree, Buffer.byteLength(text));
+    const { findings } = resolving;
+    if (raw?.node === undefined || analysis === undefined || others.length > 0)
+      return findings.cannotTell('a trigger runs what cannot be read');
+    const plain = /^(INSERT|UPDATE|DELETE)$/.test(analysis.kind) && analysis.settings.length === 0;
+    if (analysis.incomplete !== undefined || !plain || !analysis.bounded)
+      return findings.cannotTell(analysis.incomplete ?? `a trigger runs ${analysis.kind} inside a function`);
+    const env = { level: undefined, ctes: new Map(), parameters: TRIGGER_VARIABLES };
+    findings.reads(traceOfRow(resolving.query(raw.node, env)));
+    resolving.takeNames(analysis);
+    for (const kind of analysis.kinds) findings.innerKinds.add(kind);
+    for (const trait of analysis.traits) findings.innerTraits.add(trait);
+    resolving.closeReads();
   }
 
   /** Resolves the statements of a body; the row is that of the last. All of them must only read. */
@@ -153,7 +194,7 @@ function whyNotPlain(analysis: StatementAnalysis): string | undefined {
 /** A function's own search_path goes before the session's; a stored tree needs neither. */
 function searchPathOf(one: UserFunction, names: NameSpace): readonly string[] | undefined {
   if (isStoredTree(one.source)) return STORED_PATH;
-  if (one.ownPath === null) return names.searchPath;
+  if (one.ownPath === null) return names.pathUnknown === true ? undefined : names.searchPath;
   const setting = one.ownPath.slice('search_path='.length);
   if (setting.includes('$user')) return undefined;
   return effectiveSearchPath(setting, '', () => true);

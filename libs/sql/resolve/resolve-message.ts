@@ -98,6 +98,7 @@ function resolveStatement(
     writes: plansOnly
       ? analysis.writes
       : union(analysis.writes, relationNames(findings.written.values(), names)),
+    kinds: union(analysis.kinds, findings.innerKinds),
     functions: union(analysis.functions, findings.userFunctions),
     traits: [...traits],
     // What is reached by code or names that cannot be told may change anything.

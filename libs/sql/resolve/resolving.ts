@@ -14,6 +14,7 @@ import { compiledIsHarmless, isStoredTree } from './user-code.js';
 /** One resolution under way: a statement, a view's definition, a function's body. */
 export class Resolving implements Engine {
   readonly findings = new Findings();
+  private readonly besides = new Set<number>();
 
   constructor(
     readonly names: NameSpace,
@@ -47,6 +48,7 @@ export class Resolving implements Engine {
   }
 
   callFunction(one: UserFunction, into: Trace): void {
+    this.callBeside(one);
     // What only computes from its arguments adds nothing to what they carry.
     if (compiledIsHarmless(one) === true) return;
     this.findings.userFunctions.add(`${one.schema}.${one.name}`);
@@ -54,6 +56,19 @@ export class Resolving implements Engine {
     this.findings.includes(findings);
     if (!isStoredTree(one.source)) this.noteHidden(findings, one);
     into.add(traceOfRow(row));
+  }
+
+  /** What a call runs beside the function: defaults of arguments left out, casts that its value may go through. */
+  private callBeside(one: UserFunction): void {
+    if (this.besides.has(one.oid)) return;
+    this.besides.add(one.oid);
+    const { code, castsFrom } = this.names.catalog;
+    const defaults = (code.get(one.oid) ?? []).filter(({ what }) => what === 'argument');
+    this.callByOid(
+      defaults.map((each) => each.function),
+      new Trace(),
+    );
+    this.callByOid(castsFrom.get(one.returnsType) ?? [], new Trace());
   }
 
   callByOid(oids: readonly number[], into: Trace): void {
@@ -75,6 +90,8 @@ export class Resolving implements Engine {
     const name = parts.at(-1) ?? '';
     if (schema !== undefined && HIDDEN_SCHEMA.test(schema))
       this.findings.cannotTell(`${parts.join('.')} is not in the catalog`);
+    if (schema === undefined && this.names.pathUnknown === true)
+      this.findings.cannotTell(`${name} is found by a search_path that cannot be told`);
     if (schema === 'pg_temp') return this.names.temporary(name);
     if (schema !== undefined) return catalog.relation([schema, name], searchPath);
     for (const candidate of searchPath) {
@@ -117,9 +134,9 @@ export class Resolving implements Engine {
           addTo(set, catalog.relations.get(parent));
         for (const read of catalog.policyReads.get(oid) ?? [])
           addTo(this.findings.read, catalog.relations.get(read));
-        const policies = (catalog.code.get(oid) ?? []).filter(({ what }) => what === 'policy');
+        const code = (catalog.code.get(oid) ?? []).filter(({ what }) => what === 'policy' || what === 'cast');
         this.callByOid(
-          policies.map((one) => one.function),
+          code.map((one) => one.function),
           new Trace(),
         );
       }

@@ -71,3 +71,25 @@ export async function relationsOfPlan(
   const all = found.map(({ oid, n }) => ({ oid: oid ?? 0, name: scanned.get(n) ?? n, quoted: n }));
   return { scanned: all, changed: all.filter(({ quoted }) => changed.has(quoted)) };
 }
+
+/** Tables of the users' that are read or changed while a query runs, also by triggers and functions. */
+export async function relationsTouched(ask: Ask, query: string): Promise<readonly ServerRelation[]> {
+  const counters = async (): Promise<Map<number, { name: string; n: string }>> => {
+    const rows = (await ask(`
+      SELECT relid::int4 AS oid, schemaname || '.' || relname AS name,
+             pg_catalog.concat_ws(' ', seq_scan, idx_scan, n_tup_ins, n_tup_upd, n_tup_del) AS n
+        FROM pg_catalog.pg_stat_xact_user_tables`)) as { oid: number; name: string; n: string }[];
+    return new Map(rows.map(({ oid, name, n }) => [oid, { name, n }]));
+  };
+  const before = await counters();
+  await ask(query);
+  return [...(await counters())]
+    .filter(
+      ([oid, { n }]) =>
+        n !== (before.get(oid)?.n ?? NOTHING) && n !== (before.get(oid)?.n ?? NOTHING_INDEXED),
+    )
+    .map(([oid, { name }]) => ({ oid, name }));
+}
+
+const NOTHING = '0 0 0 0';
+const NOTHING_INDEXED = '0 0 0 0 0';

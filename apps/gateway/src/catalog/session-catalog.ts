@@ -115,13 +115,17 @@ export class SessionCatalog {
   }
 
   private namesOf(row: readonly (string | null)[] | undefined): OwnNames | undefined {
-    const [searchPath, role, temporary] = row ?? [];
+    const [searchPath, role, temporary, hasCode] = row ?? [];
     if (typeof searchPath !== 'string' || typeof temporary !== 'string')
       return { searchPath: '', temporary: [], doubt: 'what names mean to the session could not be read' };
     const relations = readTemporary(temporary);
     const loadedAs = this.keeper.current?.role;
     const doubt =
-      loadedAs !== undefined && role !== loadedAs ? 'the session acts as another role' : undefined;
+      loadedAs !== undefined && role !== loadedAs
+        ? 'the session acts as another role'
+        : hasCode === 't'
+          ? 'the session has types of its own that run code'
+          : undefined;
     if (relations.length === 0 && doubt === undefined && this.state.parameters.has('search_path'))
       return undefined;
     return { searchPath, temporary: relations, doubt };

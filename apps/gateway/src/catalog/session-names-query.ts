@@ -34,7 +34,8 @@ const BEYOND = `CASE
 
 /**
  * What a session has of its own: search_path as set, the role it acts as, its temporary relations as JSON
- * (oid, name, relkind, columns, what they have beyond columns, what they inherit from). Every name and operator is qualified, so that nothing on the session's
+ * (oid, name, relkind, columns, what they have beyond columns, what they inherit from), and whether it has types
+ * that run code: domains, or types with casts. Every name and operator is qualified, so that nothing on the session's
  * search_path stands in for it.
  */
 export const SESSION_NAMES_QUERY = `/* countersign: names of the session */
@@ -48,7 +49,10 @@ SELECT pg_catalog.current_setting('search_path'), current_user::pg_catalog.text,
     '[]')::pg_catalog.text
     FROM pg_catalog.pg_class c
    WHERE c.relnamespace ${EQ} pg_catalog.pg_my_temp_schema()
-     AND c.relkind ${EQ} ANY ('{r,v,f,p,S,m}'::pg_catalog."char"[]))`;
+     AND c.relkind ${EQ} ANY ('{r,v,f,p,S,m}'::pg_catalog."char"[])),
+  (SELECT pg_catalog.bool_or(t.typtype ${EQ} 'd'::pg_catalog."char" OR EXISTS (
+            SELECT FROM pg_catalog.pg_cast k WHERE t.oid ${EQ} ANY (ARRAY[k.castsource, k.casttarget])))
+    FROM pg_catalog.pg_type t WHERE t.typnamespace ${EQ} pg_catalog.pg_my_temp_schema())`;
 
 type TemporaryRow = [number, string, string, string[] | null, string | null, number[] | null];
 
