@@ -137,6 +137,36 @@ describe('e-mail', () => {
   );
 
   it(
+    'is given up where there is nobody to write to, and says so once',
+    async () => {
+      scenario = await Scenario.start({ mail: settings() });
+      const { admin } = scenario.platform;
+      const noted = async (requestId: string): Promise<unknown[]> =>
+        (
+          await admin.query(
+            `SELECT event, recipient, problem, given_up_at IS NOT NULL AS given_up, attempts
+             FROM approvals.notifications WHERE request_id = $1`,
+            [requestId],
+          )
+        ).rows;
+      const nobody = {
+        event: 'request.waiting',
+        recipient: '',
+        problem: 'nobody to tell',
+        given_up: true,
+        attempts: 0,
+      };
+      const { requestId } = await scenario.held();
+      await eventually(async () => expect(await noted(requestId)).toEqual([nobody]), WAIT);
+      await scenario.service.vote('bob', requestId, 'approve');
+      const later = await scenario.held();
+      await eventually(async () => expect(await noted(later.requestId)).toEqual([nobody]), WAIT);
+      expect(await noted(requestId)).toEqual([nobody]);
+    },
+    LONG,
+  );
+
+  it(
     'is used for what Slack does not show in time, and for nothing else',
     async () => {
       emulator = await SlackEmulator.start({ users: SLACK_USERS, channels: [CHANNEL], rateScale: 20 });

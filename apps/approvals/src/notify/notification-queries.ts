@@ -51,9 +51,7 @@ export async function addWaiting(
     for (let step = row.told + 1; step <= steps; step += 1) {
       const recipients = await notifier.recipients(view, step);
       if (recipients.length === 0) untold.push({ requestId: view.id, step });
-      const about = { event: 'request.waiting', step } as const;
-      for (const recipient of recipients.length === 0 ? [NOBODY] : recipients)
-        await add(connection, notifier, { id: newId(), ...about }, view, recipient, recipients.length > 0);
+      await add(connection, notifier, { event: 'request.waiting', step }, view, recipients, newId);
     }
   }
   return untold;
@@ -80,24 +78,30 @@ export async function addEnds(
     const view = JSON.parse(row.view) as RequestView;
     const event = notifiedEvents.find((each) => each === `request.${view.state}`);
     if (event !== undefined)
-      await add(connection, notifier, { id: newId(), event, step: 1 }, view, row.recipient);
+      await add(connection, notifier, { event, step: 1 }, view, [row.recipient], newId);
   }
 }
 
+/** One statement: all recipients are told of it, or it is looked at again. Nobody counts as told as well. */
 async function add(
   connection: CommonQueryMethods,
   notifier: Notifier,
-  notification: Notification,
+  about: Omit<Notification, 'id'>,
   view: RequestView,
-  recipient: string,
-  told = true,
+  recipients: readonly string[],
+  newId: () => string,
 ): Promise<void> {
-  const { id, event, step } = notification;
-  const body = told ? notifier.body(notification, view) : '';
+  const { event, step } = about;
+  const nobody = recipients.length === 0;
+  const rows = (nobody ? [NOBODY] : recipients).map((recipient) => {
+    const id = newId();
+    return [id, recipient, nobody ? '' : notifier.body({ id, ...about }, view)];
+  });
   await connection.query(sql.unsafe`
     INSERT INTO approvals.notifications (id, channel, request_id, event, step, recipient, body, given_up_at, problem)
-    VALUES (${id}, ${notifier.channel}, ${view.id}, ${event}, ${step}, ${recipient}, ${body},
-      CASE WHEN ${!told} THEN now() END, ${told ? null : 'nobody to tell'})
+    SELECT id, ${notifier.channel}, ${view.id}::uuid, ${event}, ${step}::int, recipient, body,
+      CASE WHEN ${nobody} THEN now() END, ${nobody ? 'nobody to tell' : null}::text
+    FROM ${sql.unnest(rows, ['uuid', 'text', 'text'])} AS told (id, recipient, body)
     ON CONFLICT (channel, request_id, event, step, recipient) DO NOTHING`);
 }
 
