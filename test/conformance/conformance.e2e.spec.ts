@@ -21,7 +21,7 @@ let through: Connection;
 let password: string;
 
 beforeAll(async () => {
-  rig = await GatewayRig.start();
+  rig = await GatewayRig.start(process.env['COUNTERSIGN_RECORDING'] ?? 'strict');
   await rig.startGateway();
   password = await rig.token();
   const url = new URL(rig.cluster.adminUrl('shop'));
