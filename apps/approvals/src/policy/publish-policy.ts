@@ -55,7 +55,8 @@ export function publishPolicy(
         await supersedePending(work, 'withdrawn');
       return { kind: 'unchanged' };
     }
-    const rules = last === null ? undefined : (await read(last.text)).changeRules;
+    const inForce = last === null ? undefined : await read(last.text);
+    const rules = inForce?.changeRules;
     const refuse = (problem: string): Published => ({
       kind: 'refused',
       problem,
@@ -69,7 +70,7 @@ export function publishPolicy(
     }
     if (last !== null && rules !== undefined) {
       if (await breakGlass(work, policy, last, rules, origin.breakGlass)) return { kind: 'published' };
-      return proposeOwn(work, policy, origin, last, rules);
+      return proposeOwn(work, policy, origin, { last, rules, inForce });
     }
     const { change } = policy;
     const author = file === undefined ? BUILT_IN_AUTHOR : (change?.author ?? `file ${file}`.slice(0, 256));
@@ -91,8 +92,15 @@ async function proposeOwn(
   work: ChangeWork,
   policy: Policy,
   { file, people = () => Promise.resolve([]), occasion = 'start' }: PolicyOrigin,
-  last: LastPublication,
-  rules: ChangeRules,
+  {
+    last,
+    rules,
+    inForce,
+  }: {
+    readonly last: LastPublication;
+    readonly rules: ChangeRules;
+    readonly inForce: Policy | undefined;
+  },
 ): Promise<Published> {
   const refuse = (problem: string): Published => ({ kind: 'refused', problem, guarded: true });
   const asks = 'policyChanges of the policy in force asks for signatures';
@@ -103,7 +111,10 @@ async function proposeOwn(
       `${asks}, and for changes by countersign policy changes propose: the file counts once it is in force`,
     );
   const { change } = policy;
-  if (change === undefined) return refuse(`${asks}: say who made this one with change: { author, reason }`);
+  const isLeft =
+    policy.sourceHash !== inForce?.sourceHash && JSON.stringify(change) === JSON.stringify(inForce?.change);
+  if (change === undefined || isLeft)
+    return refuse(`${asks}: say who made this one, and why, with change: { author, reason }`);
   if (!(await people()).some(({ name }) => name === change.author))
     return refuse(`${asks}: change.author must be a name of the directory, which has no ${change.author}`);
   const pending = await findPending(work.tx);

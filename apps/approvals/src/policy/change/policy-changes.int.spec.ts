@@ -181,6 +181,11 @@ describe('a policy that asks for signatures of its changes', () => {
 
   it.each([
     ['does not say who made it', 'version: 7\ndefault: allow\n', /say who made this one/],
+    [
+      'says what the policy in force said of itself',
+      textOf(2, 'bob').replace('version: 2', 'version: 7'),
+      /say who made this one, and why/,
+    ],
     ['names a stranger as its author', textOf(7, 'mallory'), /the directory, which has no mallory/],
     ['goes back to an older version', FIRST, /version: 1 is below 2/],
     [
