@@ -7,6 +7,7 @@ import { systemClock, type Clock } from '#libs/kernel/clock.js';
 import { newId } from '#libs/kernel/uuid.js';
 import { loadPolicy } from '#libs/policy/load-policy.js';
 import type { Policy } from '#libs/policy/policy.js';
+import { eventually } from '#libs/testing/eventually.js';
 import { startTokenIssuer } from '#libs/testing/token-issuer.js';
 import type { ApprovalsConfig } from '../config.js';
 import { startApprovals, type Approvals } from '../start-approvals.js';
@@ -144,7 +145,11 @@ export async function testApprovals(
     await tidyUp();
     throw error;
   });
-  const producer = await platform.adminLog.producer().catch(async (error: unknown) => {
+  let producer!: EventLogProducer;
+  // While a service starts on a busy machine a connection may take longer than it is given.
+  await eventually(async () => {
+    producer = await platform.adminLog.producer();
+  }).catch(async (error: unknown) => {
     await approvals.stop();
     await tidyUp();
     throw error;
