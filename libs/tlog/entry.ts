@@ -47,7 +47,7 @@ export function encodeEntry(entry: Entry): Buffer {
   const texts = [source.cluster, source.topicId, entry.tenant, entry.type];
   const length = texts.reduce((sum, text) => sum + Buffer.byteLength(text), FIXED_BYTES);
   if (length > MAX_ENTRY_BYTES) throw new RangeError(`an entry of ${length} bytes`);
-  const bytes = Buffer.allocUnsafeSlow(length);
+  const bytes = Buffer.allocUnsafe(length);
   let at = 0;
   const fixed = (value: Uint8Array, width: number): void => {
     if (value.length !== width) throw new RangeError(`expected ${width} bytes, got ${value.length}`);
