@@ -22,8 +22,10 @@ const expected = (event: Record<string, unknown>): Record<string, unknown> =>
 describe('the scan of an event', () => {
   it('finds what JSON.parse finds, wherever it stands and whatever is nested beside it', () => {
     const key = fc.oneof(fc.constantFrom(...FIELDS), fc.string({ maxLength: 14 }));
+    const unit = fc.constantFrom('a', 'b', '"', '\\', '!', '#', '[', ']', '\n', 'é', '\u0000');
+    const value = fc.oneof(fc.jsonValue({ depthSize: 'small' }), fc.string({ unit, maxLength: 80 }));
     fc.assert(
-      fc.property(fc.dictionary(key, fc.jsonValue({ depthSize: 'small' }), { maxKeys: 12 }), (event) => {
+      fc.property(fc.dictionary(key, value, { maxKeys: 12 }), (event) => {
         const text = JSON.stringify(event);
         const found = scanned(text);
         // It may decline (a name with an escape, an empty object), but never answers differently.
