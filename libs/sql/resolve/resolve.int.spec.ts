@@ -233,6 +233,10 @@ describe('a statement resolved against its target', () => {
     ['SELECT loop_a()', 'loop_a refers to itself'],
     ['SELECT * FROM pg_toast.pg_toast_1234', 'pg_toast.pg_toast_1234 is not in the catalog'],
     ['SELECT * FROM pg_temp_3.t', 'pg_temp_3.t is not in the catalog'],
+    [
+      "SELECT brin_summarize_new_values('people_pkey')",
+      'brin_summarize_new_values works on a table that it finds by a value',
+    ],
     ['SELECT pg_temp.f()', "pg_temp.f is a function of the session's own"],
   ])('%s: incomplete', async (text, why) => {
     expect((await resolve(text)).incomplete).toBe(why);

@@ -44,6 +44,8 @@ export class Resolving implements Engine {
     if (/^pg_temp/.test(parts.at(-2) ?? ''))
       this.findings.cannotTell(`${parts.join('.')} is a function of the session's own`);
     for (const one of catalog.userFunctions(parts, searchPath)) this.callFunction(one, into);
+    if (TENDS_INDEXES.has(name))
+      this.findings.cannotTell(`${name} works on a table that it finds by a value`);
     if (TELLS_OTHERS.has(name)) this.findings.innerTraits.add('reveals');
   }
 
@@ -192,6 +194,14 @@ const TELLS_OTHERS: ReadonlySet<string> = new Set([
   'pg_stat_get_activity',
   'pg_stat_get_backend_activity',
   'pg_stat_statements',
+]);
+
+/** System functions that read a table, or change an index of it, which their argument names. */
+const TENDS_INDEXES: ReadonlySet<string> = new Set([
+  'brin_desummarize_range',
+  'brin_summarize_new_values',
+  'brin_summarize_range',
+  'gin_clean_pending_list',
 ]);
 
 function addTo(map: Map<number, Relation>, relation: Relation | undefined): void {
