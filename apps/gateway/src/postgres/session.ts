@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 import type { TargetConfiguration } from '#libs/contracts/targets.js';
-import type { Signals } from '#libs/contracts/events/signals.js';
 import type { EventOf } from '#libs/contracts/events/registry.js';
 import { messageOf } from '#libs/kernel/coded-error.js';
 import { TERMINATE } from '#libs/pg-wire/bodyless-messages.js';
@@ -12,8 +11,7 @@ import { HeldStatement } from '../enforcement/held-statement.js';
 import type { HoldEnd, HoldRequest } from '../enforcement/hold-request.js';
 import type { Recorder } from '../enforcement/recorder.js';
 import type { Spool } from '../spool/spool.js';
-import { readLocksHeld } from '../signals/locks-held.js';
-import { measureSignals } from '../signals/measure-signals.js';
+import { measureHeld } from '../signals/measure-held.js';
 import type { Cancellable } from './cancel-registry.js';
 import { cancelUpstream } from './cancel-upstream.js';
 import { ExtendedMessages } from './extended-messages.js';
@@ -50,9 +48,6 @@ const BACKLOG_BYTES = 1024 * 1024;
 
 /** The same of messages: the shortest have five bytes and cost us more. */
 const BACKLOG_MESSAGES = 10_000;
-
-/** A question goes out without signals when they take longer. */
-const MEASURE_MS = 1_500;
 
 /** How long a target may take to end a session whose client has gone; then the connection is cut. */
 const TARGET_END_MS = 10_000;
@@ -289,7 +284,18 @@ export class Session implements Cancellable {
       sealingSalt: services.sealingSaltFor(this.recorder.session.identity),
       insideTransaction: state.insideTransaction,
       ask: (text, parameters, done) => this.ask(text, parameters, within, done),
-      measure: (held, done) => this.measure(held, within, done),
+      measure: (held, done) =>
+        measureHeld(
+          held,
+          {
+            estimator: this.keeper.estimator,
+            searchPath: state.parameters.get('search_path') ?? '',
+            insideTransaction: state.insideTransaction,
+            now: services.clock.now(),
+            ask: (text, parameters, answered) => this.ask(text, parameters, within, answered),
+          },
+          (signals) => this.guard(() => done(signals)),
+        ),
       notice: (message, detail, hint) => {
         this.toClient.send(writeNoticeResponse({ severity: 'NOTICE', code: '00000', message, detail, hint }));
         this.toClient.flush();
@@ -306,32 +312,6 @@ export class Session implements Cancellable {
       'a statement is held',
     );
     hold.begin();
-  }
-
-  private measure(
-    { considered, bound, rowLimitProblem }: HoldRequest,
-    within: boolean,
-    done: (signals: Signals | undefined) => void,
-  ): void {
-    const { keeper, state, services } = this;
-    const { statements } = considered.analysis;
-    const measure = (locksHeld: Signals['locksHeld']): void => {
-      const searchPath = state.parameters.get('search_path') ?? '';
-      const { bytes } = considered.known;
-      const measured = measureSignals(
-        { statements, bytes, bound, rowLimitProblem, searchPath },
-        keeper.estimator,
-        locksHeld,
-        new Date(services.clock.now()).toISOString(),
-      );
-      const late = new Promise<undefined>((resolve) => setTimeout(resolve, MEASURE_MS, undefined).unref());
-      // What breaks is not worth a hold without a question: it is asked without signals.
-      void Promise.race([measured, late])
-        .catch(() => undefined)
-        .then((signals) => this.guard(() => done(signals)));
-    };
-    if (!state.insideTransaction) return measure([]);
-    readLocksHeld((text, parameters, answered) => this.ask(text, parameters, within, answered), measure);
   }
 
   private ask(
