@@ -64,7 +64,8 @@ function candidateOf(entry: ProjectedEntry): Candidate {
   const event = glance(entry.payload);
   if (entry.type === INTENT) {
     const { category, effect } = { ...event?.statement, ...event?.verdict };
-    return { entry, relevant: typeof category !== 'string' || isChange(category, effect) };
+    const isClear = typeof category === 'string' && typeof effect === 'string';
+    return { entry, relevant: !isClear || isChange(category, effect) };
   }
   const intentId = event?.intentId;
   return typeof intentId === 'string' && isUuid(intentId)
