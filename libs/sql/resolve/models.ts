@@ -191,10 +191,14 @@ function whyNotPlain(analysis: StatementAnalysis): string | undefined {
   return analysis.refersTo === undefined ? undefined : `it runs ${analysis.kind} inside a function`;
 }
 
-/** A function's own search_path goes before the session's; a stored tree needs neither. */
+/**
+ * A function's own search_path goes before the session's; a stored tree needs neither. One that a stored tree
+ * calls runs under the session's as well, which what is stored does not know.
+ */
 function searchPathOf(one: UserFunction, names: NameSpace): readonly string[] | undefined {
   if (isStoredTree(one.source)) return STORED_PATH;
-  if (one.ownPath === null) return names.pathUnknown === true ? undefined : names.searchPath;
+  if (one.ownPath === null)
+    return names.pathUnknown === true || names.searchPath === STORED_PATH ? undefined : names.searchPath;
   const setting = one.ownPath.slice('search_path='.length);
   if (setting.includes('$user')) return undefined;
   return effectiveSearchPath(setting, '', () => true);
