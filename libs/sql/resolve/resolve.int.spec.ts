@@ -23,6 +23,7 @@ const SCHEMA = `
   CREATE TABLE "Odd.Name" ("Col.1" text);
   CREATE TABLE computed (email text, masked text GENERATED ALWAYS AS (left(email, 2)) STORED);
   CREATE FUNCTION mail_of(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT email FROM people WHERE id = $1';
+  CREATE VIEW mails AS SELECT id, mail_of(id) AS mail FROM orders;
   CREATE FUNCTION mail_atomic(n int) RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT email FROM people WHERE id = n; END;
   CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT n * 2';
   CREATE FUNCTION wipe() RETURNS void LANGUAGE sql AS 'DELETE FROM orders';
@@ -238,6 +239,7 @@ describe('a statement resolved against its target', () => {
       'brin_summarize_new_values works on a table that it finds by a value',
     ],
     ['SELECT pg_temp.f()', "pg_temp.f is a function of the session's own"],
+    ['SELECT * FROM mails', 'public.mail_of runs under a search_path that cannot be told'],
   ])('%s: incomplete', async (text, why) => {
     expect((await resolve(text)).incomplete).toBe(why);
   });
