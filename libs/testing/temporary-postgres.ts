@@ -13,9 +13,13 @@ export interface TemporaryPostgres extends Cluster {
   dispose(): Promise<void>;
 }
 
-/** A PostgreSQL of a test's own, in a temporary folder. Call `dispose` in afterAll; else it ends with this process. */
+/**
+ * A PostgreSQL of a test's own, in a temporary folder; `programs` as ClusterOptions has it. Call `dispose` in
+ * afterAll; else it ends with this process.
+ */
 export async function temporaryPostgres(
   settings: Readonly<Record<string, string>> = {},
+  programs?: string,
 ): Promise<TemporaryPostgres> {
   const folder = await mkdtemp(path.join(tmpdir(), 'countersign-pg-'));
   await chmod(folder, 0o711);
@@ -25,6 +29,7 @@ export async function temporaryPostgres(
     password: randomUUID(),
     logFile: path.join(folder, 'log'),
     settings,
+    programs,
   });
   endWithParent(cluster.pid, cluster.exited, folder);
   return {

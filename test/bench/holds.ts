@@ -28,7 +28,7 @@ const WARM = 50;
 export async function benchHolds({ json, short }: { json: boolean; short: boolean }): Promise<void> {
   const sessions = short ? 100 : 1_000;
   const room = sessions + WARM + 50;
-  const rig = await GatewayRig.start(`strict, maxConnections: ${room}`, room);
+  const rig = await GatewayRig.start(`strict, maxConnections: ${room}`, { connections: room });
   const clients: pg.Client[] = [];
   try {
     const policy = path.join(rig.folder, 'holds.yaml');

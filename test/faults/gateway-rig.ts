@@ -28,6 +28,13 @@ const LOG_SETTINGS = {
 
 const POLICY = 'version: 1\ndefault: allow\nmasking: off\nrules: []\n';
 
+export interface RigOptions {
+  /** As many as the server takes; 200 where absent. */
+  readonly connections?: number;
+  /** A folder with the programs of an installed PostgreSQL that runs in place of the bundled one. */
+  readonly programs?: string | undefined;
+}
+
 export class GatewayRig {
   private child: ChildProcess | undefined;
 
@@ -40,8 +47,8 @@ export class GatewayRig {
     private readonly environment: Record<string, string>,
   ) {}
 
-  /** `recording` as in the targets file, with what belongs to it; `connections`: as many as the server takes. */
-  static async start(recording = 'strict', connections = 200): Promise<GatewayRig> {
+  /** `recording` as in the targets file, with what belongs to it. */
+  static async start(recording = 'strict', options: RigOptions = {}): Promise<GatewayRig> {
     const folder = await mkdtemp(path.join(tmpdir(), 'countersign-rig-'));
     await chmod(folder, 0o711);
     const cluster = await startCluster({
@@ -49,7 +56,8 @@ export class GatewayRig {
       port: await freePort(),
       password: randomUUID(),
       logFile: path.join(folder, 'target.log'),
-      settings: { ...LOG_SETTINGS, max_connections: String(connections) },
+      settings: { ...LOG_SETTINGS, max_connections: String(options.connections ?? 200) },
+      programs: options.programs,
     });
     endWithParent(cluster.pid, cluster.exited, folder);
     const admin = new pg.Client(cluster.adminUrl());

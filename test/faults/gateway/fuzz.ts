@@ -44,7 +44,7 @@ export const fuzzHolds = (round: FuzzRound): boolean =>
  * sends the same messages.
  */
 export async function fuzzGateway(sessions: number, seed: number): Promise<FuzzRound> {
-  const rig = await GatewayRig.start('strict', 100);
+  const rig = await GatewayRig.start('strict', { connections: 100 });
   try {
     const policy = path.join(rig.folder, 'fuzz.yaml');
     await writeFile(policy, POLICY);

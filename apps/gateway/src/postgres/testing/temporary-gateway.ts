@@ -43,6 +43,8 @@ export interface TemporaryGatewayOptions {
   readonly loginMs?: number;
   readonly target?: Partial<TargetConfiguration>;
   readonly spoolMaxBytes?: number;
+  /** A folder with the programs of an installed PostgreSQL that runs in place of the bundled one. */
+  readonly programs?: string | undefined;
 }
 
 /** A key pair for signing, with what others need to check it. */
@@ -72,7 +74,7 @@ export class TemporaryGateway {
   ) {}
 
   static async start(options: TemporaryGatewayOptions = {}): Promise<TemporaryGateway> {
-    const postgres = await temporaryPostgres();
+    const postgres = await temporaryPostgres({}, options.programs);
     const admin = new pg.Client(postgres.adminUrl());
     await admin.connect();
     await admin.query('CREATE DATABASE platform');
