@@ -12,15 +12,14 @@ export type Needed =
   { readonly wait: 'quiet' } | { readonly wait: 'read' } | { readonly wait: Promise<unknown> };
 
 interface OwnNames {
-  readonly searchPath: string;
   readonly temporary: readonly TemporaryRelation[];
   readonly doubt: string | undefined;
 }
 
 /**
- * What names mean to one session now: the catalog of its database, its search_path as the server reports
- * it, its temporary relations. Whatever may have changed these is read from the server on the session's own
- * connection before the next name is resolved.
+ * What names mean to one session now: the catalog of its database, its search_path, its temporary
+ * relations. Whatever may have changed these is read from the server on the session's own connection before the
+ * next name is resolved.
  */
 export class SessionCatalog {
   /** Names may have changed since they were last read. */
@@ -30,6 +29,8 @@ export class SessionCatalog {
   /** Among it are changes to objects, which others see once they are committed. */
   private objects = false;
   private own: OwnNames | undefined;
+  /** As last read from the server. */
+  private pathRead = '';
   /** The statement whose turn it is has waited for a load once: it does not wait again. */
   private waited = false;
   /** The same of a load for names that were not there. */
@@ -41,19 +42,24 @@ export class SessionCatalog {
     private readonly keeper: CatalogKeeper,
     private readonly state: SessionState,
   ) {
-    // A server before PostgreSQL 18 does not report search_path.
     this.unread = state.parameters.get('search_path') === undefined;
+  }
+
+  /** The session's search_path. A server before PostgreSQL 18 does not report it: then as it was last read. */
+  get searchPath(): string {
+    return this.state.parameters.get('search_path') ?? this.pathRead;
   }
 
   /** To be told of every message that goes to the server. */
   sent(analysis: MessageAnalysis): void {
     for (const statement of analysis.statements) {
-      if (!statement.changesContext) continue;
+      const { category, changesContext } = statement;
+      // ROLLBACK TO, too, takes back what was set.
+      if (!changesContext && !(this.unsettled && category === 'transaction')) continue;
       if (changesObjects(statement)) this.objects = true;
-      if (changesObjects(statement) || statement.category === 'session') {
-        this.unread = true;
-        this.unsettled = true;
-      } else this.keeper.suspect();
+      else if (changesContext && category !== 'session') this.keeper.suspect();
+      this.unread = true;
+      this.unsettled = true;
     }
   }
 
@@ -93,7 +99,7 @@ export class SessionCatalog {
 
   private settled(): ResolutionContext {
     if (this.own !== undefined) return this.ownContext(this.own);
-    return this.keeper.context(this.state.parameters.get('search_path') ?? '');
+    return this.keeper.context(this.searchPath);
   }
 
   /** To be told of each statement whether names are missing: undefined once it was read again since it came. */
@@ -117,7 +123,8 @@ export class SessionCatalog {
   private namesOf(row: readonly (string | null)[] | undefined): OwnNames | undefined {
     const [searchPath, role, temporary, hasCode] = row ?? [];
     if (typeof searchPath !== 'string' || typeof temporary !== 'string')
-      return { searchPath: '', temporary: [], doubt: 'what names mean to the session could not be read' };
+      return { temporary: [], doubt: 'what names mean to the session could not be read' };
+    this.pathRead = searchPath;
     const relations = readTemporary(temporary);
     const loadedAs = this.keeper.current?.role;
     const doubt =
@@ -126,14 +133,12 @@ export class SessionCatalog {
         : hasCode === 't'
           ? 'the session has types of its own that run code'
           : undefined;
-    if (relations.length === 0 && doubt === undefined && this.state.parameters.has('search_path'))
-      return undefined;
-    return { searchPath, temporary: relations, doubt };
+    return relations.length === 0 && doubt === undefined ? undefined : { temporary: relations, doubt };
   }
 
-  private ownContext({ searchPath, temporary, doubt }: OwnNames): ResolutionContext {
+  private ownContext({ temporary, doubt }: OwnNames): ResolutionContext {
     const { current } = this.keeper;
-    const path = this.state.parameters.get('search_path') ?? searchPath;
+    const path = this.searchPath;
     if (this.made !== undefined && this.made.catalog === current && this.madePath === path) return this.made;
     this.madePath = path;
     this.made = contextOf(current, path, temporary);

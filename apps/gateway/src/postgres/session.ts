@@ -289,7 +289,7 @@ export class Session implements Cancellable {
           held,
           {
             estimator: this.keeper.estimator,
-            searchPath: state.parameters.get('search_path') ?? '',
+            searchPath: this.names.searchPath,
             insideTransaction: state.insideTransaction,
             now: services.clock.now(),
             ask: (text, parameters, answered) => this.ask(text, parameters, within, answered),
