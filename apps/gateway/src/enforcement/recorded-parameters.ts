@@ -20,16 +20,21 @@ export function recordParameters(
   types: readonly number[],
 ): RecordedParameter[] {
   let room = MAX_PARAMETERS_BYTES;
-  const recorded: RecordedParameter[] = values.slice(0, MAX_PARAMETERS).map((value, index) => {
+  const recorded: RecordedParameter[] = [];
+  for (let index = 0; index < values.length && index < MAX_PARAMETERS; index += 1) {
     const type = types[index] ?? 0;
     const format = formats[index] ?? 0;
-    if (value === null) return { type, format, bytes: 0, value: null };
-    const inline =
-      value.length <= MAX_PARAMETER_BYTES && value.length <= room && (format === 1 || isUtf8(value));
-    if (!inline) return { type, format, bytes: value.length, sha256: sha256Hex(value) };
-    room -= value.length;
-    return { type, format, bytes: value.length, value: value.toString(format === 1 ? 'base64' : 'utf8') };
-  });
+    const value = values[index] as Buffer | null;
+    if (value === null) {
+      recorded.push({ type, format, bytes: 0, value: null });
+      continue;
+    }
+    const bytes = value.length;
+    if (bytes <= MAX_PARAMETER_BYTES && bytes <= room && (format === 1 || isUtf8(value))) {
+      room -= bytes;
+      recorded.push({ type, format, bytes, value: value.toString(format === 1 ? 'base64' : 'utf8') });
+    } else recorded.push({ type, format, bytes, sha256: sha256Hex(value) });
+  }
   if (values.length > MAX_PARAMETERS) recorded.push(commitTo(values.slice(MAX_PARAMETERS)));
   return recorded;
 }

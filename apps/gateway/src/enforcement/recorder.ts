@@ -2,6 +2,7 @@ import type { Outcome } from '#libs/contracts/events/statement-events.js';
 import type { EventOf, EventType } from '#libs/contracts/events/registry.js';
 import { topicOf } from '#libs/contracts/events/registry.js';
 import type { Clock } from '#libs/kernel/clock.js';
+import { isoTime } from '#libs/kernel/iso-time.js';
 import type { Verdict } from '#libs/policy/policy.js';
 import type { PolicyInForce } from '../policy/policy-in-force.js';
 import type { DraftEvent } from '../spool/spool.js';
@@ -9,6 +10,7 @@ import { chunksOf } from './text-chunks.js';
 import type { KnownText, RecordedStatement } from './known-text.js';
 import type { RecordedParameter } from './recorded-parameters.js';
 import { hidesLiterals, redactParameters, redactStatement } from './redact.js';
+import { recordVerdict, type RecordedVerdict } from './recorded-verdict.js';
 import type { SessionIdentity } from './session-identity.js';
 
 type Protocol = 'simple' | 'extended' | 'function-call';
@@ -28,11 +30,13 @@ type Fields<T extends EventType> = Omit<
   | 'identity'
 >;
 
+type Drafted<T extends EventType> = Omit<EventOf<T>, 'tenant' | 'producer' | 'producerSeq'>;
+
 export interface Intent {
   readonly statement: RecordedStatement;
   readonly protocol: Protocol;
   readonly verdict: Verdict;
-  readonly parameters?: readonly RecordedParameter[];
+  readonly parameters?: readonly RecordedParameter[] | undefined;
   /** Of a statement that is held. */
   readonly requestId?: string;
 }
@@ -74,7 +78,7 @@ export class Recorder {
       id: this.newId(),
       type,
       schemaVersion: 1,
-      time: new Date(this.clock.now()).toISOString(),
+      time: isoTime(this.clock.now()),
       ...(requestId === undefined ? {} : { requestId }),
       sessionId: this.session.sessionId,
       identity: this.session.identity,
@@ -89,28 +93,41 @@ export class Recorder {
   }
 
   intent(intent: Intent): DraftEvent {
-    return this.draft(
-      'statement.intent-recorded',
-      {
-        target: this.session.target,
-        statement: redactStatement(intent.statement, intent.verdict),
-        protocol: intent.protocol,
-        ...(intent.parameters === undefined
-          ? {}
-          : { parameters: redactParameters(intent.parameters, intent.verdict) as RecordedParameter[] }),
-        verdict: this.verdict(intent.verdict),
-        recording: this.session.recording,
-      },
-      { requestId: intent.requestId, signed: intent.requestId !== undefined },
-    );
+    const { requestId, parameters, verdict } = intent;
+    return this.onStatements(requestId !== undefined, {
+      id: this.newId(),
+      type: 'statement.intent-recorded',
+      schemaVersion: 1,
+      time: isoTime(this.clock.now()),
+      requestId,
+      sessionId: this.session.sessionId,
+      identity: this.session.identity,
+      target: this.session.target,
+      statement: redactStatement(intent.statement, verdict),
+      protocol: intent.protocol,
+      parameters: parameters && (redactParameters(parameters, verdict) as RecordedParameter[]),
+      verdict: this.verdict(verdict),
+      recording: this.session.recording,
+    } satisfies Drafted<'statement.intent-recorded'>);
   }
 
   prepared(statement: RecordedStatement, verdict: Verdict): DraftEvent {
-    return this.draft('statement.prepared', {
+    return this.onStatements(false, {
+      id: this.newId(),
+      type: 'statement.prepared',
+      schemaVersion: 1,
+      time: isoTime(this.clock.now()),
+      sessionId: this.session.sessionId,
+      identity: this.session.identity,
       target: this.session.target,
       statement: redactStatement(statement, verdict),
       verdict: this.verdict(verdict),
-    });
+    } satisfies Drafted<'statement.prepared'>);
+  }
+
+  /** Of these there are two or three for each statement: made as one object, without copies on the way. */
+  private onStatements(signed: boolean, event: DraftEvent['event']): DraftEvent {
+    return { topic: 'statements', key: this.producer, signed, event };
   }
 
   /** What must stand before an event that names a text above the inline limit. */
@@ -130,45 +147,38 @@ export class Recorder {
   /** The outcome of an intent, and for a held one what approvals is told of it. */
   outcome(of: OutcomeOf): DraftEvent[] {
     const { requestId, intentId, outcome } = of;
-    const tag = of.tag === undefined ? {} : { tag: of.tag.slice(0, 128) };
-    const sqlstate = of.sqlstate?.length === 5 ? { sqlstate: of.sqlstate } : {};
-    const reason = of.reason === undefined ? {} : { reason: of.reason.slice(0, 1024) };
-    const recorded = this.draft(
-      'statement.outcome-recorded',
-      {
-        intentId,
-        outcome,
-        ...tag,
-        ...(of.rows === undefined ? {} : { rows: of.rows }),
-        ...(of.copied === undefined ? {} : { copied: of.copied }),
-        ...sqlstate,
-        ...reason,
-        durationMs: of.durationMs,
-      },
-      { requestId },
-    );
+    const ended = {
+      tag: of.tag?.slice(0, 128),
+      sqlstate: of.sqlstate?.length === 5 ? of.sqlstate : undefined,
+      reason: of.reason?.slice(0, 1024),
+    };
+    const recorded = this.onStatements(false, {
+      id: this.newId(),
+      type: 'statement.outcome-recorded',
+      schemaVersion: 1,
+      time: isoTime(this.clock.now()),
+      requestId,
+      sessionId: this.session.sessionId,
+      identity: this.session.identity,
+      intentId,
+      outcome,
+      tag: ended.tag,
+      rows: of.rows,
+      copied: of.copied,
+      sqlstate: ended.sqlstate,
+      reason: ended.reason,
+      durationMs: of.durationMs,
+    } satisfies Drafted<'statement.outcome-recorded'>);
     if (requestId === undefined || of.concludes === false) return [recorded];
     const concluded = this.draft(
       'review.concluded',
-      { gatewayId: this.session.gatewayId, intentId, outcome, ...tag, ...sqlstate, ...reason },
+      { gatewayId: this.session.gatewayId, intentId, outcome, ...ended },
       { requestId, signed: true },
     );
     return [recorded, concluded];
   }
 
-  /** As it stands in events; with the policy that judged, which may not be the one in force any more. */
-  verdict(verdict: Verdict): EventOf<'statement.intent-recorded'>['verdict'] {
-    const { effect, rule, reason, flags, risk, controls } = verdict;
-    const { version, hash } = verdict.policy ?? this.policies.current;
-    return {
-      effect,
-      rule,
-      reason,
-      policyVersion: version,
-      policyHash: hash,
-      ...(flags === undefined ? {} : { flags: [...flags] }),
-      ...(risk === undefined ? {} : { risk }),
-      ...(controls === undefined ? {} : { controls: [...controls] }),
-    };
+  verdict(verdict: Verdict): RecordedVerdict {
+    return recordVerdict(verdict, this.policies.current);
   }
 }

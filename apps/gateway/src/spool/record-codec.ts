@@ -31,11 +31,16 @@ export function writeEventRecord(
   partition: number,
   sequence: number,
   key: string,
-  value: Buffer,
+  value: Buffer | string,
 ): number {
   const keyBytes = buffer.write(key, at + RECORD_PREFIX_BYTES, 'utf8');
-  const end = at + RECORD_PREFIX_BYTES + keyBytes + value.length;
-  buffer.set(value, at + RECORD_PREFIX_BYTES + keyBytes);
+  const start = at + RECORD_PREFIX_BYTES + keyBytes;
+  let end = start;
+  if (typeof value === 'string') end += buffer.write(value, start, 'utf8');
+  else {
+    buffer.set(value, start);
+    end += value.length;
+  }
   writePrefix(buffer, at, end, RECORD_KINDS.event, TOPIC_NUMBERS[topic], partition, sequence, keyBytes);
   return end;
 }
