@@ -1,5 +1,7 @@
 import { ProtocolViolation } from './protocol-violation.js';
 
+const SHORT = 64;
+
 /** Reads the fields of one message in order; every read is bounded by the frame. Throws ProtocolViolation. */
 export class FrameReader {
   private at: number;
@@ -60,6 +62,13 @@ export class FrameReader {
   }
 
   string(): string {
+    const { frame, at } = this;
+    // Most are names, and many of those empty: looking at each byte is less work than a native search.
+    for (let end = at; end < frame.length && end - at < SHORT; end += 1) {
+      if (frame[end] !== 0) continue;
+      this.at = end + 1;
+      return end === at ? '' : frame.toString('utf8', at, end);
+    }
     return this.stringBytes().toString('utf8');
   }
 

@@ -4,7 +4,8 @@ import type { SpoolMetrics } from './spool/spool-options.js';
 
 /** The figures of one gateway. What is read at the time of asking comes in through `watch`. */
 export class GatewayMetrics implements SpoolMetrics {
-  private readonly statements: Counter<'effect'>;
+  /** Counted here and told when asked: it happens for each statement. */
+  private readonly statements = new Map<Effect, number>();
   private readonly holdSeconds: Histogram;
   private readonly rejected: Counter<'reason'>;
   private readonly policies: Counter<'what'>;
@@ -15,11 +16,16 @@ export class GatewayMetrics implements SpoolMetrics {
 
   constructor(private readonly registry: Registry) {
     const registers = [registry];
-    this.statements = new Counter({
+    const { statements } = this;
+    new Counter({
       name: 'countersign_statements_total',
       help: 'Statements by what the policy said of them',
       labelNames: ['effect'],
       registers,
+      collect() {
+        this.reset();
+        for (const [effect, count] of statements) this.inc({ effect }, count);
+      },
     });
     this.holdSeconds = new Histogram({
       name: 'countersign_hold_seconds',
@@ -97,7 +103,7 @@ export class GatewayMetrics implements SpoolMetrics {
   }
 
   counted(effect: Effect): void {
-    this.statements.inc({ effect });
+    this.statements.set(effect, (this.statements.get(effect) ?? 0) + 1);
   }
 
   heldFor(milliseconds: number): void {

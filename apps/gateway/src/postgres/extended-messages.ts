@@ -140,7 +140,8 @@ export class ExtendedMessages {
     const considered = path.intake.consider(found.value.known);
     if (typeof considered === 'function') return considered(() => this.bind(frame, message));
     if (state.portals.size >= MAX_NAMES) return refuseExtended(path, tooManyNames);
-    const portal: Portal = { prepared: found.value, ...message, declared: false };
+    const { formats, parameters, resultFormats } = message;
+    const portal: Portal = { prepared: found.value, formats, parameters, resultFormats, declared: false };
     switch (considered.verdict.effect) {
       case 'deny':
         return this.refuse(considered, portal, deniedByPolicy(considered.verdict));
@@ -244,9 +245,8 @@ export class ExtendedMessages {
       statement: considered.recorded,
       protocol: 'extended' as const,
       verdict: considered.verdict,
-      ...(parameters.length === 0
-        ? {}
-        : { parameters: recordParameters(parameters, formats, prepared.parameterTypes) }),
+      parameters:
+        parameters.length === 0 ? undefined : recordParameters(parameters, formats, prepared.parameterTypes),
     };
   }
 

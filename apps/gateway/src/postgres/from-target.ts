@@ -330,8 +330,9 @@ type OwnQueryOf = NonNullable<Slot['own']>;
 
 /** Tells the changes a slot carries what became of them; those of completed statements are settled already. */
 export function settle(slot: Slot, confirmed: boolean): void {
-  for (const changes of slot.changes.slice(slot.kind === SlotKind.Query ? slot.completed : 0))
-    for (const change of changes) change.settle(confirmed);
+  const { changes } = slot;
+  for (let index = slot.kind === SlotKind.Query ? slot.completed : 0; index < changes.length; index += 1)
+    for (const change of changes[index] ?? []) change.settle(confirmed);
 }
 
 /** A tag also counts the rows that are not sent; where it counts none, none were. */

@@ -52,6 +52,8 @@ export class OutcomeJournal {
   }
 }
 
+const NO_REASON = {};
+
 /**
  * The outcomes of one session. Those of a series are kept until its ReadyForQuery: an error further on
  * can still undo what completed in the same implicit transaction.
@@ -68,12 +70,13 @@ export class Outcomes {
   end(
     run: Run | undefined,
     outcome: Outcome,
-    why: { sqlstate?: string | undefined; reason?: string } = {},
+    why: { sqlstate?: string | undefined; reason?: string } = NO_REASON,
   ): void {
     if (run === undefined || run.ended !== undefined || !run.recorded) return;
     run.ended = {
       outcome,
-      ...why,
+      sqlstate: why.sqlstate,
+      reason: why.reason,
       durationMs: Math.round((this.clock.monotonic() - run.startedAt) * 1000) / 1000,
     };
     this.series.push(run);
@@ -100,16 +103,18 @@ export class Outcomes {
     for (const run of this.series) {
       const ended = run.ended;
       if (ended === undefined || !run.recorded) continue;
-      drafts.push(
-        ...this.recorder.outcome({
-          intentId: run.intentId,
-          requestId: run.requestId,
-          ...ended,
-          tag: run.tag,
-          copied: run.copied?.recorded(),
-          ...(ended.outcome === 'completed' ? { rows: run.rows } : {}),
-        }),
-      );
+      const recorded = this.recorder.outcome({
+        intentId: run.intentId,
+        requestId: run.requestId,
+        outcome: ended.outcome,
+        sqlstate: ended.sqlstate,
+        reason: ended.reason,
+        durationMs: ended.durationMs,
+        tag: run.tag,
+        copied: run.copied?.recorded(),
+        rows: ended.outcome === 'completed' ? run.rows : undefined,
+      });
+      for (const draft of recorded) drafts.push(draft);
     }
     this.series.length = 0;
     this.journal.append(drafts);

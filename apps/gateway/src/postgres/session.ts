@@ -372,6 +372,7 @@ export class Session implements Cancellable {
       else this.outcomes.end(slot.run, 'cancelled', { reason: 'the session ended before it was sent' });
     }
     this.outcomes.flush();
+    this.toClient.flush();
     const { socket } = this.upstream;
     if (this.state.status === 'I' && socket.writable) socket.end(TERMINATE);
     setTimeout(() => socket.destroy(), 100).unref();

@@ -11,6 +11,8 @@ export class ToClient {
   private run: Buffer | undefined;
   private runStart = 0;
   private runEnd = 0;
+  /** The first part of a burst: alone it needs no cork. */
+  private first: Buffer | undefined;
   private corked = false;
   /** What must not leave yet. */
   private kept: Buffer[] | undefined;
@@ -69,7 +71,11 @@ export class ToClient {
 
   flush(): void {
     this.endRun();
-    if (this.corked) {
+    const { first } = this;
+    if (first !== undefined) {
+      this.first = undefined;
+      this.pass(first);
+    } else if (this.corked) {
       this.corked = false;
       this.socket.uncork();
     }
@@ -87,17 +93,27 @@ export class ToClient {
   }
 
   private write(bytes: Buffer): void {
-    if (this.gone || !this.socket.writable || this.discarding) return;
+    if (this.gone || this.discarding) return;
     if (this.kept !== undefined) {
       this.kept.push(bytes);
       this.keptBytes += bytes.length;
       if (this.keptBytes > KEPT_BYTES) this.full();
       return;
     }
-    if (!this.corked) {
-      this.corked = true;
-      this.socket.cork();
+    if (this.corked) return this.pass(bytes);
+    if (this.first === undefined) {
+      this.first = bytes;
+      return;
     }
+    this.corked = true;
+    this.socket.cork();
+    this.pass(this.first);
+    this.first = undefined;
+    this.pass(bytes);
+  }
+
+  private pass(bytes: Buffer): void {
+    if (this.gone || !this.socket.writable) return;
     if (!this.socket.write(bytes)) this.full();
   }
 }

@@ -53,6 +53,18 @@ const endsSeries = ({ kind }: Slot): boolean => kind === SlotKind.Query || kind 
 /** Up to here a burst is copied into one write. */
 const COPIED_BYTES = 65_536;
 
+/** A burst as one piece: without a copy where it lies in one piece already; undefined where it is too long. */
+function asOne(parts: readonly Buffer[], bytes: number): Buffer | undefined {
+  const first = parts[0] as Buffer;
+  let end = first.byteOffset;
+  for (const part of parts) {
+    if (part.buffer !== first.buffer || part.byteOffset !== end)
+      return bytes <= COPIED_BYTES ? Buffer.concat(parts, bytes) : undefined;
+    end += part.length;
+  }
+  return Buffer.from(first.buffer, first.byteOffset, bytes);
+}
+
 /**
  * The way to the target. Messages gather in a batch with the events that must be durable before them; a
  * batch goes out whole, in order, and only when its events and those of every batch before it are on the
@@ -219,8 +231,8 @@ export class ToTarget {
         bytes += out.length;
       }
     }
-    if (parts.length === 1) this.writeToTarget(parts[0] as Buffer);
-    else if (bytes > 0 && bytes <= COPIED_BYTES) this.writeToTarget(Buffer.concat(parts, bytes));
+    const whole = parts.length > 1 ? asOne(parts, bytes) : parts[0];
+    if (whole !== undefined) this.writeToTarget(whole);
     else for (const part of parts) this.writeToTarget(part);
     this.advanced();
   }
