@@ -121,6 +121,8 @@ export class ReadingLoop {
       }
     }
     if (!taken) await this.pause();
+    // What was appended since that look has rung.
+    else if (!more) await this.wakeUp.sleep(FALLBACK_MS);
   }
 
   /** A ring does not shorten it, only stop does. */

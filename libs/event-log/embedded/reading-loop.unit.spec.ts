@@ -65,6 +65,24 @@ describe('reading a partition of the embedded log', () => {
     await stopped;
   });
 
+  it('looks again after a batch with nothing behind it only when it is rung, then or meanwhile', async () => {
+    const log = logOf(2n);
+    let taken: () => void = () => undefined;
+    const loop = loopOver(log, () => new Promise((resolve) => (taken = () => resolve(true))));
+    await eventually(() => expect(log.asked).toEqual([0n]));
+    loop.ring();
+    taken();
+    await eventually(() => expect(log.asked).toEqual([0n, 2n]));
+    loop.ring();
+    await eventually(() => expect(log.asked).toEqual([0n, 2n, 2n]));
+    await loop.stop();
+    const other = logOf(2n);
+    const quiet = loopOver(other, () => Promise.resolve(true));
+    await eventually(() => expect(quiet.next).toBe(2n));
+    await quiet.stop();
+    expect(other.asked).toEqual([0n]);
+  });
+
   it('gives out every record once and in order', async () => {
     const seen: bigint[] = [];
     const loop = loopOver(logOf(20n), (records) => {
