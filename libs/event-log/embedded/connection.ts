@@ -1,6 +1,7 @@
 import { CodedError } from '#libs/kernel/coded-error.js';
-import { connectClient, type PgClient } from '#libs/postgres/client.js';
+import { queryOn } from '#libs/postgres/bulk-pool.js';
 import { connectBulkReader } from '#libs/postgres/bulk-reader.js';
+import { connectClient, type PgClient } from '#libs/postgres/client.js';
 import { copyOut } from '#libs/postgres/copy-out.js';
 import { isRefusal } from './refusal.js';
 
@@ -25,9 +26,12 @@ export class Connection {
     private readonly kind: ConnectionKind = 'queries',
   ) {}
 
-  /** The rows. Gives the connection up when there is no answer in time (30 s unless told). */
-  query<Row>(text: string, values: readonly unknown[]): Promise<Row[]> {
-    return this.inTurn(async (client) => (await client.query(text, [...values])).rows as Row[]);
+  /**
+   * The rows. Gives the connection up when there is no answer in time (30 s unless told). With a name it is
+   * prepared once.
+   */
+  query<Row>(text: string, values: readonly unknown[], name?: string): Promise<Row[]> {
+    return this.inTurn((client) => queryOn(client)<Row>(text, values, name));
   }
 
   /** The rows of a SELECT without parameters as a binary COPY writes them; the bytes are the caller's. */

@@ -77,7 +77,11 @@ export async function listBounds(connection: Connection, topics: readonly Topic[
     partition: number;
     first_offset: string;
     next_offset: string;
-  }>('SELECT topic, partition, first_offset, next_offset FROM event_log.list_bounds($1)', [topics]);
+  }>(
+    'SELECT topic, partition, first_offset, next_offset FROM event_log.list_bounds($1)',
+    [topics],
+    'event-log-bounds',
+  );
   return rows.map(({ topic, partition, first_offset, next_offset }) => ({
     topic,
     partition,
@@ -92,12 +96,16 @@ export const reportPositions = (
   group: string,
   positions: readonly { readonly at: TopicPartition; readonly next: bigint }[],
 ): Promise<unknown> =>
-  connection.query('SELECT event_log.report_positions($1, $2, $3, $4)', [
-    group,
-    positions.map(({ at }) => at.topic),
-    positions.map(({ at }) => at.partition),
-    positions.map(({ next }) => next),
-  ]);
+  connection.query(
+    'SELECT event_log.report_positions($1, $2, $3, $4)',
+    [
+      group,
+      positions.map(({ at }) => at.topic),
+      positions.map(({ at }) => at.partition),
+      positions.map(({ next }) => next),
+    ],
+    'event-log-positions',
+  );
 
 /** One step of trimming: where the partition begins now, and how many records were deleted. */
 export async function trimStep(
@@ -161,6 +169,7 @@ export async function heartbeat(
       released.map(({ topic }) => topic),
       released.map(({ partition }) => partition),
     ],
+    'event-log-heartbeat',
   );
   return rows.map((row) => ({ ...row, due: row.due === true }));
 }
