@@ -101,6 +101,7 @@ async function startParts(
   opened(() => signer.stop());
 
   registerEventLogMetrics(registry, eventLog);
+  const projections = projectionRunner(pool, chains, logger, registry);
   const ingest = new LedgerIngest({
     query: pool.query,
     log: eventLog,
@@ -111,6 +112,7 @@ async function startParts(
     logger,
     metrics,
     halted: () => guard.problem(),
+    onSealed: (chain, entries) => projections.sealed(chain, entries),
   });
   let consuming: string | undefined = 'not reading yet';
   const health = new Health();
@@ -140,7 +142,6 @@ async function startParts(
   opened(() => server.close());
   const url = await server.getUrl();
 
-  const projections = projectionRunner(pool, chains, logger, registry);
   projections.start();
   opened(() => projections.stop());
 

@@ -13,7 +13,7 @@ import { claimChain } from './claim-chain.js';
 import { findSealed } from './find-sealed.js';
 import type { IngestMetrics } from './ingest-metrics.js';
 import { readRecord } from './read-record.js';
-import { sealBatch, type SealedBatch, type SealedEvent } from './seal-batch.js';
+import { sealBatch, type SealedBatch, type SealedEntry, type SealedEvent } from './seal-batch.js';
 
 export interface LedgerIngestOptions {
   readonly query: BulkQuery;
@@ -27,6 +27,8 @@ export interface LedgerIngestOptions {
   readonly metrics: IngestMetrics;
   /** Why nothing may be sealed now; asked before each batch. */
   readonly halted?: () => string | undefined;
+  /** Told of the entries of a chain once they are certainly stored, in order. */
+  readonly onSealed?: (chain: number, entries: readonly SealedEntry[]) => void;
 }
 
 /**
@@ -107,6 +109,7 @@ export class LedgerIngest implements PartitionHandler {
       state = stored.next;
       this.claimed.set(name, state);
       this.report(name, stored);
+      this.options.onSealed?.(state.chain, stored.entries);
     }
     return 'stored';
   }

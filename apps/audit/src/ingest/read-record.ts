@@ -18,6 +18,8 @@ export interface SealableEvent {
   readonly type: string;
   readonly schemaVersion: number;
   readonly columns: EventColumns;
+  /** The whole event; undefined for what the ledger makes itself. */
+  readonly content: unknown;
 }
 
 export type ReadRecord =
@@ -67,6 +69,7 @@ export function readRecord(value: Buffer | null): ReadRecord {
       type: envelope.type,
       schemaVersion: envelope.schemaVersion,
       columns: eventColumns(envelope),
+      content: json,
     },
   };
 }

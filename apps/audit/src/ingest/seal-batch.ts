@@ -35,6 +35,8 @@ export interface SealedEntry {
   readonly producerSeq: bigint;
   readonly offset: bigint;
   readonly columns: EventColumns;
+  /** The event as its payload says; undefined for what the ledger made itself. */
+  readonly content: unknown;
   readonly salt: Buffer;
   readonly payload: Buffer;
   readonly entry: Buffer;
@@ -180,6 +182,7 @@ const ledgersOwn = (eventId: string, type: string, tenant: string): SealableEven
   type,
   schemaVersion: 1,
   columns: NO_COLUMNS,
+  content: undefined,
 });
 
 const isSameEvent = (event: SealableEvent, payload: Buffer, first: SealedEvent): boolean =>

@@ -153,6 +153,39 @@ export const eventBytes = (producerSeq: number, fields: Record<string, unknown> 
     ...fields,
   } as Parameters<typeof encodeEvent>[0]);
 
+/** A statement's intent of that category: nothing of it is real but its shape. */
+export const intentBytes = (
+  producerSeq: number,
+  id: string,
+  category: string,
+  fields: Record<string, unknown> = {},
+): Buffer =>
+  eventBytes(producerSeq, {
+    id,
+    type: 'statement.intent-recorded',
+    target: { name: 'shop', environment: 'production', database: 'shop', kind: 'postgres' },
+    statement: {
+      text: 'SELECT 1',
+      sha256: 'ab'.repeat(32),
+      bytes: 8,
+      kind: 'SELECT',
+      kinds: ['SELECT'],
+      category,
+    },
+    protocol: 'simple',
+    verdict: { effect: 'allow', rule: 'r', reason: 'x', policyVersion: 1, policyHash: 'cd'.repeat(32) },
+    recording: 'strict',
+    ...fields,
+  });
+export const outcomeBytes = (producerSeq: number, intentId: string): Buffer =>
+  eventBytes(producerSeq, {
+    type: 'statement.outcome-recorded',
+    intentId,
+    outcome: 'completed',
+    rows: 3,
+    durationMs: 1.5,
+  });
+
 export const recordAt = (
   offset: number,
   value: Buffer | null,

@@ -1,7 +1,5 @@
 import { parseEvent, type AnyEvent, type EventOf } from '#libs/contracts/events/registry.js';
-import { isUuid } from '#libs/kernel/uuid.js';
 import {
-  DECISION_TYPES,
   decisionOf,
   INTENT,
   INTENT_COLUMNS,
@@ -17,13 +15,12 @@ import { POISON_TYPE } from '#libs/ledger/event-columns.js';
 import { uuidArray } from '#libs/postgres/binary-array.js';
 import type { BulkQuery } from '#libs/postgres/bulk-pool.js';
 import type { ProjectedEntry, Projection } from '../projection.js';
+import { ChangesSieve } from './changes-sieve.js';
+import { lookAt, type Look } from './look-at.js';
 
-/** An entry that the register may have to take note of, and what decides whether it does. */
 interface Candidate {
   readonly entry: ProjectedEntry;
-  /** Of an outcome: whose it is. */
-  readonly intentId?: string;
-  readonly relevant: boolean;
+  readonly look: Look;
 }
 
 /**
@@ -32,20 +29,21 @@ interface Candidate {
  * comes on another chain at any time and is stored on its own.
  *
  * Nearly every statement is a read, which is not in the register: those are told apart by a look at two
- * fields, and all outcomes of a batch by one query.
+ * fields, while they are sealed (ChangesSieve) or here, and all outcomes of a batch by one query.
  */
 export const changesProjection: Projection = {
   name: REGISTER,
   topics: REGISTER_TOPICS,
+  newSieve: () => new ChangesSieve(),
 
   async apply(query, entries) {
     const candidates = entries.map(candidateOf);
     const registered = await findRegistered(query, candidates);
     let taken = 0;
-    for (const { entry, intentId, relevant } of candidates) {
+    for (const { entry, look } of candidates) {
       if (entry.type === POISON_TYPE)
         return { taken, problem: 'a record that could not be read was sealed here' };
-      if (relevant || (intentId !== undefined && registered.has(intentId))) {
+      if (look === 'concern' || (look !== 'no concern' && registered.has(look.outcomeOf))) {
         const parsed = parseEvent(entry.payload);
         if (!parsed.ok) return { taken, problem: parsed.problem };
         await store(query, entry, parsed.event);
@@ -57,31 +55,15 @@ export const changesProjection: Projection = {
   },
 };
 
-/** What cannot be looked at counts as relevant: reading it whole says what is wrong. */
+/** What cannot be looked at is a concern: reading it whole says what is wrong. */
 function candidateOf(entry: ProjectedEntry): Candidate {
-  if (DECISION_TYPES.includes(entry.type)) return { entry, relevant: true };
-  if (entry.type !== INTENT && entry.type !== OUTCOME) return { entry, relevant: false };
-  const event = glance(entry.payload);
-  if (entry.type === INTENT) {
-    const { category, effect } = { ...event?.statement, ...event?.verdict };
-    const isClear = typeof category === 'string' && typeof effect === 'string';
-    return { entry, relevant: !isClear || isChange(category, effect) };
-  }
-  const intentId = event?.intentId;
-  return typeof intentId === 'string' && isUuid(intentId)
-    ? { entry, relevant: false, intentId }
-    : { entry, relevant: true };
+  const isLookedInto = entry.type === INTENT || entry.type === OUTCOME;
+  return { entry, look: lookAt(entry.type, isLookedInto ? contentOf(entry.payload) : undefined) };
 }
 
-interface Glance {
-  readonly statement?: { readonly category?: unknown };
-  readonly verdict?: { readonly effect?: unknown };
-  readonly intentId?: unknown;
-}
-
-function glance(payload: Buffer): Glance | undefined {
+function contentOf(payload: Buffer): unknown {
   try {
-    return JSON.parse(payload.toString('utf8')) as Glance;
+    return JSON.parse(payload.toString('utf8'));
   } catch {
     return undefined;
   }
@@ -89,7 +71,7 @@ function glance(payload: Buffer): Glance | undefined {
 
 /** Which of the outcomes belong to intents that earlier batches have put into the register. */
 async function findRegistered(query: BulkQuery, candidates: readonly Candidate[]): Promise<Set<string>> {
-  const ids = candidates.flatMap(({ intentId }) => (intentId === undefined ? [] : [intentId]));
+  const ids = candidates.flatMap(({ look }) => (typeof look === 'string' ? [] : [look.outcomeOf]));
   if (ids.length === 0) return new Set();
   const rows = await query<{ intent_id: string }>(
     'SELECT intent_id FROM projections.changes_v1 WHERE intent_id = ANY($1)',

@@ -4,7 +4,15 @@ import type { Finding } from '#libs/ledger/verify/finding.js';
 import { verifyLedger, type VerifyReport } from '#libs/ledger/verify/verify-ledger.js';
 import { connectClient, type PgClient } from '#libs/postgres/client.js';
 import { temporaryPostgres, type TemporaryPostgres } from '#libs/testing/temporary-postgres.js';
-import { eventBytes, recordAt, silent, testLedger, type TestLedger } from '../../testing/test-ledger.js';
+import {
+  eventBytes,
+  intentBytes,
+  outcomeBytes,
+  recordAt,
+  silent,
+  testLedger,
+  type TestLedger,
+} from '../../testing/test-ledger.js';
 import { ProjectionRunner } from '../projection-runner.js';
 import { changesProjection } from './changes-projection.js';
 
@@ -20,32 +28,6 @@ let admin: PgClient;
 const intents = [newId(), newId(), newId(), newId()];
 const requests = [newId(), newId()];
 
-const intent = (number: number, id: string, category: string, fields: Record<string, unknown> = {}): Buffer =>
-  eventBytes(number, {
-    id,
-    type: 'statement.intent-recorded',
-    target: { name: 'shop', environment: 'production', database: 'shop', kind: 'postgres' },
-    statement: {
-      text: 'SELECT 1',
-      sha256: 'ab'.repeat(32),
-      bytes: 8,
-      kind: 'SELECT',
-      kinds: ['SELECT'],
-      category,
-    },
-    protocol: 'simple',
-    verdict: { effect: 'allow', rule: 'r', reason: 'x', policyVersion: 1, policyHash: 'cd'.repeat(32) },
-    recording: 'strict',
-    ...fields,
-  });
-const outcome = (number: number, intentId: string): Buffer =>
-  eventBytes(number, {
-    type: 'statement.outcome-recorded',
-    intentId,
-    outcome: 'completed',
-    rows: 3,
-    durationMs: 1.5,
-  });
 const decision = (number: number, type: string, requestId: string, fields: Record<string, unknown>): Buffer =>
   eventBytes(number, { producer: APPROVALS_PRODUCER, type, requestId, ...fields });
 
@@ -58,13 +40,13 @@ beforeAll(async () => {
   admin = await connectClient(ledger.adminUrl, 'test');
   const [written, read, reviewed, left] = intents as [string, string, string, string];
   const statements = [
-    intent(0, written, 'write'),
-    intent(1, read, 'read'),
-    intent(2, reviewed, 'ddl', { requestId: requests[0] }),
-    outcome(3, read),
-    outcome(4, reviewed),
-    outcome(5, written),
-    intent(6, left, 'code'),
+    intentBytes(0, written, 'write'),
+    intentBytes(1, read, 'read'),
+    intentBytes(2, reviewed, 'ddl', { requestId: requests[0] }),
+    outcomeBytes(3, read),
+    outcomeBytes(4, reviewed),
+    outcomeBytes(5, written),
+    intentBytes(6, left, 'code'),
   ];
   const decisions = [
     decision(0, 'request.granted', requests[0] as string, {
@@ -76,7 +58,20 @@ beforeAll(async () => {
     // The one who granted it stays.
     decision(2, 'request.expired', requests[0] as string, {}),
   ];
-  const ingest = ledger.ingest();
+  const runner = new ProjectionRunner({
+    pool: ledger.pool,
+    projection: changesProjection,
+    chains: ledger.chains,
+    logger: silent,
+    intervalMs: 1_000,
+    onStopped: (_, problem) => {
+      if (problem !== undefined) throw new Error(problem);
+    },
+  });
+  // Half of the statements are projected as they were sealed, the rest is read from the ledger.
+  const ingest = ledger.ingest({
+    onSealed: (chain, entries) => runner.sealed(chain, entries.slice(0, 3)),
+  });
   await ingest.claim(STATEMENTS);
   await ingest.claim(APPROVALS);
   await ingest.handle(
@@ -90,16 +85,6 @@ beforeAll(async () => {
   const signer = await ledger.signer();
   await signer.start();
   await signer.stop();
-  const runner = new ProjectionRunner({
-    pool: ledger.pool,
-    projection: changesProjection,
-    chains: ledger.chains,
-    logger: silent,
-    intervalMs: 1_000,
-    onStopped: (_, problem) => {
-      if (problem !== undefined) throw new Error(problem);
-    },
-  });
   await runner.catchUp();
 }, 60_000);
 
