@@ -25,6 +25,10 @@ export async function installedPostgres(
   return found.filter((one) => one !== undefined).sort((first, second) => second.major - first.major);
 }
 
+/** A server of an earlier version than the bundled one, of those that a target may be; undefined where there is none. */
+export const olderServer = async (): Promise<InstalledPostgres | undefined> =>
+  (await installedPostgres('postgres', 'initdb')).find(({ major }) => major >= 14 && major < 18);
+
 const packagedIn = async (parent: string): Promise<string[]> =>
   (await readdir(parent).catch(() => []))
     .filter((name) => /^(pgsql-)?\d+$/.test(name))

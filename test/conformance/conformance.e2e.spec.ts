@@ -3,48 +3,24 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { olderServer } from '#libs/testing/installed-postgres.js';
 import { GatewayRig } from '../faults/gateway-rig.js';
 import { report } from '../faults/report.js';
+import { connectionThrough, connectionTo, type Connection } from './connections.js';
 import { withNodePostgres, withPostgresJs, type NodeConnection } from './node-clients.js';
-import {
-  clientFile,
-  isInstalled,
-  PROGRAMS,
-  transcriptOf,
-  whySkipped,
-  type Connection,
-} from './transcript-of.js';
+import { clientFile, isInstalled, PROGRAMS, transcriptOf, whySkipped } from './transcript-of.js';
+
+/** Clients and gateway at the bundled server, and at one that tells sessions less of themselves. */
+const OLDER = await olderServer();
+const SERVERS = [
+  { name: 'the bundled server', programs: undefined },
+  ...(OLDER === undefined ? [] : [{ name: `PostgreSQL ${OLDER.major}`, programs: OLDER.folder }]),
+];
+if (OLDER === undefined) report('SKIPPED: no server of PostgreSQL 14 to 17 is installed');
 
 let rig: GatewayRig;
 let direct: Connection;
 let through: Connection;
-let password: string;
-
-beforeAll(async () => {
-  rig = await GatewayRig.start(process.env['COUNTERSIGN_RECORDING'] ?? 'strict');
-  await rig.startGateway();
-  password = await rig.token();
-  const url = new URL(rig.cluster.adminUrl('shop'));
-  await writeFile(path.join(rig.folder, 'ca.pem'), rig.ca);
-  direct = {
-    PGHOST: '127.0.0.1',
-    PGPORT: url.port,
-    PGUSER: url.username,
-    PGPASSWORD: decodeURIComponent(url.password),
-    PGDATABASE: 'shop',
-    PGSSLMODE: 'disable',
-  };
-  through = {
-    PGHOST: 'localhost',
-    PGPORT: String(rig.port),
-    PGUSER: 'alice',
-    PGPASSWORD: password,
-    PGDATABASE: 'shop',
-    PGSSLMODE: 'verify-full',
-    PGSSLROOTCERT: path.join(rig.folder, 'ca.pem'),
-  };
-}, 400_000);
-afterAll(() => rig.dispose());
 
 /**
  * The one difference that is a decision: a text that the grammar does not read is refused by the gateway and
@@ -79,68 +55,70 @@ const asNode = (connection: Connection, ca: string | undefined): NodeConnection 
   ca,
 });
 
-describe('through a transparent gateway a client sees what it sees without one', () => {
-  it('node-postgres', async () => {
-    const expected = await emptied(() => withNodePostgres(asNode(direct, undefined)));
-    expect(expected.length).toBeGreaterThan(10);
-    expect(await emptied(() => withNodePostgres(asNode(through, rig.ca)))).toEqual(expected);
-  }, 120_000);
+describe.each(SERVERS)(
+  'through a transparent gateway at $name a client sees what it sees without one',
+  ({ programs }) => {
+    beforeAll(async () => {
+      rig = await GatewayRig.start(process.env['COUNTERSIGN_RECORDING'] ?? 'strict', { programs });
+      await rig.startGateway();
+      direct = connectionTo(rig.cluster.adminUrl('shop'));
+      through = await connectionThrough(rig, 'alice', 'shop');
+    }, 400_000);
+    afterAll(() => rig.dispose());
 
-  it('postgres.js', async () => {
-    const expected = await emptied(() => withPostgresJs(asNode(direct, undefined)));
-    expect(expected.length).toBeGreaterThan(10);
-    expect(await emptied(() => withPostgresJs(asNode(through, rig.ca)))).toEqual(expected);
-  }, 120_000);
+    it('node-postgres', async () => {
+      const expected = await emptied(() => withNodePostgres(asNode(direct, undefined)));
+      expect(expected.length).toBeGreaterThan(10);
+      expect(await emptied(() => withNodePostgres(asNode(through, rig.ca)))).toEqual(expected);
+    }, 120_000);
 
-  it('psql', async () => {
-    if (!(await isInstalled('psql'))) return report('SKIPPED: psql is not installed');
-    const file = path.join(rig.folder, 'large');
-    await writeFile(file, 'a large object');
-    const program = {
-      command: 'psql',
-      args: ['-X', '-v', `lofile=${file}`, '-f', clientFile('../psql-script.sql')],
-    };
-    const oids = (text: string): string =>
-      withoutOrigin(text).replaceAll(/lo_import \d+|lo_unlink \d+|PID \d+/g, '…');
-    const expected = oids(await emptied(() => transcriptOf(program, direct)));
-    expect(expected).toContain('ERROR:  23505');
-    expect(oids(await emptied(() => transcriptOf(program, through)))).toBe(expected);
-  }, 120_000);
+    it('postgres.js', async () => {
+      const expected = await emptied(() => withPostgresJs(asNode(direct, undefined)));
+      expect(expected.length).toBeGreaterThan(10);
+      expect(await emptied(() => withPostgresJs(asNode(through, rig.ca)))).toEqual(expected);
+    }, 120_000);
 
-  it.each(['simple', 'extended', 'prepared'])(
-    'pgbench -M %s',
-    async (mode) => {
-      if (!(await isInstalled('pgbench'))) return report('SKIPPED: pgbench is not installed');
-      const run = promisify(execFile);
-      const env = { PATH: process.env['PATH'] ?? '', ...through };
-      await run('pgbench', ['-i', '-q', '-s', '1'], { env });
-      const { stdout } = await run('pgbench', ['-n', '-M', mode, '-c', '4', '-t', '25'], { env });
-      expect(stdout).toContain('number of transactions actually processed: 100/100');
-      expect(stdout).toContain('number of failed transactions: 0');
-    },
-    120_000,
-  );
+    it('psql', async () => {
+      if (!(await isInstalled('psql'))) return report('SKIPPED: psql is not installed');
+      const file = path.join(rig.folder, 'large');
+      await writeFile(file, 'a large object');
+      const program = {
+        command: 'psql',
+        args: ['-X', '-v', `lofile=${file}`, '-f', clientFile('../psql-script.sql')],
+      };
+      const oids = (text: string): string =>
+        withoutOrigin(text).replaceAll(/lo_import \d+|lo_unlink \d+|PID \d+/g, '…');
+      const expected = oids(await emptied(() => transcriptOf(program, direct)));
+      expect(expected).toContain('ERROR:  23505');
+      expect(oids(await emptied(() => transcriptOf(program, through)))).toBe(expected);
+    }, 120_000);
 
-  it('pg_dump', async () => {
-    const program = { command: 'pg_dump', args: ['-t', 'numbers'] };
-    const random = (text: string): string => text.replaceAll(/^\\(un)?restrict .*$/gm, '');
-    const expected = random(await emptied(() => transcriptOf(program, direct)));
-    if (!expected.includes('CREATE TABLE'))
-      return report('SKIPPED: no pg_dump is installed that is as new as the server');
-    expect(random(await emptied(() => transcriptOf(program, through)))).toBe(expected);
-  }, 120_000);
+    it.each(['simple', 'extended', 'prepared'])(
+      'pgbench -M %s',
+      async (mode) => {
+        if (!(await isInstalled('pgbench'))) return report('SKIPPED: pgbench is not installed');
+        const run = promisify(execFile);
+        const env = { PATH: process.env['PATH'] ?? '', ...through };
+        await run('pgbench', ['-i', '-q', '-s', '1'], { env });
+        const { stdout } = await run('pgbench', ['-n', '-M', mode, '-c', '4', '-t', '25'], { env });
+        expect(stdout).toContain('number of transactions actually processed: 100/100');
+        expect(stdout).toContain('number of failed transactions: 0');
+      },
+      120_000,
+    );
 
-  it.each(PROGRAMS.map((program) => [program.name, program] as const))(
-    '%s',
-    async (_, program) => {
-      const why = await whySkipped(program);
-      if (why !== undefined) return report(why);
-      const expected = await emptied(() => transcriptOf(program, direct));
-      expect(expected).not.toContain('ended with');
-      expect(withoutOrigin(await emptied(() => transcriptOf(program, through)))).toBe(
-        withoutOrigin(expected),
-      );
-    },
-    600_000,
-  );
-});
+    it.each(PROGRAMS.map((program) => [program.name, program] as const))(
+      '%s',
+      async (_, program) => {
+        const why = await whySkipped(program);
+        if (why !== undefined) return report(why);
+        const expected = await emptied(() => transcriptOf(program, direct));
+        expect(expected).not.toContain('ended with');
+        expect(withoutOrigin(await emptied(() => transcriptOf(program, through)))).toBe(
+          withoutOrigin(expected),
+        );
+      },
+      600_000,
+    );
+  },
+);

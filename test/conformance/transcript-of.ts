@@ -3,11 +3,9 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Connection } from './connections.js';
 
 const run = promisify(execFile);
-
-/** libpq's environment, which every client here is given. */
-export type Connection = Readonly<Record<string, string>>;
 
 /** An unmodified client that says what it sees. */
 export interface Program {

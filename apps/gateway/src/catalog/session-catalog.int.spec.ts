@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { installedPostgres } from '#libs/testing/installed-postgres.js';
+import { olderServer } from '#libs/testing/installed-postgres.js';
 import { TemporaryGateway } from '../postgres/testing/temporary-gateway.js';
 
 const POLICY = `
@@ -21,7 +21,7 @@ const SCHEMA = `
   CREATE FUNCTION wander() RETURNS void LANGUAGE plpgsql AS
     $$ BEGIN EXECUTE 'SET search_path = other'; END $$;`;
 
-const OLDER = (await installedPostgres('postgres', 'initdb')).find(({ major }) => major >= 14 && major < 18);
+const OLDER = await olderServer();
 
 const SERVERS = [
   { name: 'the bundled server', programs: undefined, isThere: true },
