@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '#libs/embedded-postgres/free-port.js';
 import { startLocalStack, type LocalStack } from '../e2e/local-stack.js';
+import { durableWriteMs } from './disk.js';
 import { Downstream } from './downstream.js';
 import {
   havePgbench,
@@ -27,6 +28,8 @@ interface Row {
   readonly latencyMs: Readonly<Record<string, number>>;
   /** CPU time of the gateway's process for one statement, microseconds, by contender. */
   readonly gatewayCpuMicroseconds: Readonly<Record<string, number>>;
+  /** One durable write of 4 KB on the spool's disk, measured beside. */
+  readonly durableWriteMs: number;
 }
 
 interface Length {
@@ -34,12 +37,19 @@ interface Length {
   readonly seconds: number;
 }
 
+/** How long each protocol runs before anything is measured: the compilers of Node.js must have seen it. */
+const WARM_UP_SECONDS = 10;
+
 /**
  * pgbench's select-only script through the gateway (strict recording, TLS) beside the target directly,
  * pgbouncer (session pooling, TLS to the client) and a relay that passes bytes on unread. Interleaved rounds
  * in one run: only the ratios count.
  */
-export async function benchGateway(options: { json: boolean; short: boolean }): Promise<void> {
+export async function benchGateway(options: {
+  json: boolean;
+  short: boolean;
+  clients?: readonly number[];
+}): Promise<void> {
   if (!(await havePgbench())) throw new Error('pgbench is not installed (Debian: postgresql-contrib)');
   const stack = await startLocalStack({ environment: { KAFKA_BROKERS: '' } });
   const closers: (() => void | Promise<void>)[] = [() => stack.stop()];
@@ -47,8 +57,10 @@ export async function benchGateway(options: { json: boolean; short: boolean }): 
     await pgbenchInitialise(targetUrlOf(stack).href);
     const contenders = await contendersFor(stack, closers);
     const rows: Row[] = [];
-    for (const protocol of ['simple', 'extended', 'prepared'] as const)
-      for (const clients of options.short ? [8] : [1, 8, 32, 128]) {
+    const protocols = ['simple', 'extended', 'prepared'] as const;
+    await warmUp(stack, contenders, protocols);
+    for (const protocol of protocols)
+      for (const clients of options.clients ?? (options.short ? [8] : [1, 8, 32, 128])) {
         const length = options.short ? { rounds: 1, seconds: 3 } : { rounds: 3, seconds: 4 };
         rows.push(await compare(stack, contenders, { protocol, clients, length }));
       }
@@ -122,6 +134,20 @@ async function contendersFor(
   ];
 }
 
+async function warmUp(
+  stack: LocalStack,
+  contenders: readonly Contender[],
+  protocols: readonly Protocol[],
+): Promise<void> {
+  for (const contender of contenders)
+    if (contender.name !== ALONE)
+      for (const protocol of protocols) {
+        process.stderr.write(`${protocol}, warming up: ${contender.name}\n`);
+        await pgbenchSelectOnly(contender, { protocol, clients: 8, seconds: WARM_UP_SECONDS });
+      }
+  await new Downstream(stack).settled();
+}
+
 async function compare(
   stack: LocalStack,
   contenders: readonly Contender[],
@@ -131,7 +157,9 @@ async function compare(
   const tps = new Figures();
   const latency = new Figures();
   const cpu = new Figures();
+  const disk: number[] = [];
   for (let round = 0; round < length.rounds; round += 1) {
+    disk.push(durableWriteMs(stack.home));
     for (const contender of contenders) {
       const { name } = contender;
       process.stderr.write(
@@ -160,6 +188,7 @@ async function compare(
     tps: tps.medians(),
     latencyMs: latency.medians(),
     gatewayCpuMicroseconds: cpu.medians(),
+    durableWriteMs: median(disk),
   };
 }
 
@@ -180,6 +209,8 @@ function print(rows: readonly Row[], contenders: readonly Contender[]): void {
   const reference = names.includes('pgbouncer') ? 'pgbouncer' : 'direct';
   const ratio = (row: Row, name: string): string =>
     ((row.tps[name] ?? 0) / (row.tps[reference] ?? Number.NaN)).toFixed(2);
+  const added = (row: Row, name: string): string =>
+    ((row.latencyMs[name] ?? 0) - (row.latencyMs['direct'] ?? 0)).toFixed(2);
   console.log(
     table([
       [
@@ -188,6 +219,8 @@ function print(rows: readonly Row[], contenders: readonly Contender[]): void {
         ...names.map((name) => `${name} tps`),
         ...['bare relay', WHOLE, ALONE].map((name) => `${name} of ${reference}`),
         'added ms',
+        'added ms alone',
+        'durable write ms',
         'gateway CPU µs',
       ],
       ...rows.map((row) => [
@@ -195,7 +228,8 @@ function print(rows: readonly Row[], contenders: readonly Contender[]): void {
         `${row.clients}`,
         ...names.map((name) => (row.tps[name] ?? 0).toFixed(0)),
         ...['bare relay', WHOLE, ALONE].map((name) => ratio(row, name)),
-        ((row.latencyMs[WHOLE] ?? 0) - (row.latencyMs['direct'] ?? 0)).toFixed(2),
+        ...[WHOLE, ALONE].map((name) => added(row, name)),
+        row.durableWriteMs.toFixed(2),
         (row.gatewayCpuMicroseconds[ALONE] ?? 0).toFixed(0),
       ]),
     ]),

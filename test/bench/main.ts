@@ -13,6 +13,8 @@ interface Options {
   readonly short: boolean;
   /** `--entries=N`: how far a benchmark of sizes goes. */
   readonly entries?: number;
+  /** `--clients=1,8`: how many at once. */
+  readonly clients?: readonly number[];
 }
 
 const benches: Readonly<Record<string, (options: Options) => Promise<void>>> = {
@@ -28,13 +30,15 @@ const benches: Readonly<Record<string, (options: Options) => Promise<void>>> = {
 };
 
 const argumentsGiven = process.argv.slice(2);
-const entries = argumentsGiven
-  .find((argument) => argument.startsWith('--entries='))
-  ?.slice('--entries='.length);
+const given = (name: string): string | undefined =>
+  argumentsGiven.find((argument) => argument.startsWith(`--${name}=`))?.slice(`--${name}=`.length);
+const entries = given('entries');
+const clients = given('clients');
 const options: Options = {
   json: argumentsGiven.includes('--json'),
   short: argumentsGiven.includes('--short'),
   ...(entries === undefined ? {} : { entries: Number(entries) }),
+  ...(clients === undefined ? {} : { clients: clients.split(',').map(Number) }),
 };
 const names = argumentsGiven.filter((argument) => !argument.startsWith('--'));
 const unknown = names.find((name) => benches[name] === undefined);

@@ -1,5 +1,10 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { promisify } from 'node:util';
+
+import { median } from './statistics.js';
 
 const run = promisify(execFile);
 
@@ -13,7 +18,7 @@ export interface Contender {
 
 export interface Measured {
   readonly tps: number;
-  /** Mean latency in milliseconds, as pgbench reports it. */
+  /** Median latency in milliseconds. */
   readonly latencyMs: number;
 }
 
@@ -28,17 +33,39 @@ export async function pgbenchSelectOnly(
   contender: Contender,
   options: { protocol: Protocol; clients: number; seconds: number },
 ): Promise<Measured> {
-  const { stdout } = await run(
-    'pgbench',
-    ['-n', '-S', '-M', options.protocol, '-c', `${options.clients}`, '-j', '1', '-T', `${options.seconds}`],
-    { env: { ...process.env, ...contender.env } },
-  );
-  const tps = Number(/tps = ([0-9.]+)/.exec(stdout)?.[1]);
-  const latencyMs = Number(/latency average = ([0-9.]+) ms/.exec(stdout)?.[1]);
-  const failed = Number(/number of failed transactions: ([0-9]+)/.exec(stdout)?.[1] ?? 0);
-  if (!(tps > 0) || !(latencyMs > 0) || failed > 0)
-    throw new Error(`pgbench on ${contender.name}: ${stdout}`);
-  return { tps, latencyMs };
+  const folder = await mkdtemp(path.join(tmpdir(), 'countersign-bench-'));
+  try {
+    const { stdout } = await run(
+      'pgbench',
+      [
+        ...['-n', '-S', '-M', options.protocol, '-c', `${options.clients}`, '-j', '1'],
+        ...[
+          '-T',
+          `${options.seconds}`,
+          '-l',
+          '--sampling-rate=0.1',
+          `--log-prefix=${path.join(folder, 'log')}`,
+        ],
+      ],
+      { env: { ...process.env, ...contender.env } },
+    );
+    const tps = Number(/tps = ([0-9.]+)/.exec(stdout)?.[1]);
+    const failed = Number(/number of failed transactions: ([0-9]+)/.exec(stdout)?.[1] ?? 0);
+    const latencyMs = median(await latenciesIn(folder));
+    if (!(tps > 0) || !(latencyMs > 0) || failed > 0)
+      throw new Error(`pgbench on ${contender.name}: ${stdout}`);
+    return { tps, latencyMs };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Of pgbench's log: `client transaction microseconds …`. */
+async function latenciesIn(folder: string): Promise<number[]> {
+  const files = await readdir(folder);
+  const texts = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));
+  const lines = texts.flatMap((text) => text.trimEnd().split('\n'));
+  return lines.map((line) => Number(line.split(' ')[2]) / 1000);
 }
 
 /** Makes pgbench's tables (scale 10: a million accounts) with a superuser's URL. */
