@@ -33,6 +33,10 @@ const QUOTE = '$countersign$';
 
 const FINGERPRINT = /^[0-9a-f]{16}$/;
 
+/** Fingerprints that are kept, of texts up to so many characters: most are asked for again and again. */
+const MAX_FINGERPRINTS = 4_096;
+const MAX_FINGERPRINTED = 2_048;
+
 export async function loadGrammar(): Promise<Grammar> {
   const wasm = await load();
 
@@ -50,6 +54,21 @@ export async function loadGrammar(): Promise<Grammar> {
   const decode = (pointer: number): unknown => JSON.parse(wasm.UTF8ToString(pointer));
   const isTooLarge = (pointer: number): boolean =>
     wasm.HEAPU8.indexOf(0, pointer) - pointer > MAX_RESULT_BYTES;
+
+  /** '' where the grammar gives none. */
+  const fingerprintOf = (text: string): string =>
+    withText(text, (pointer) => {
+      const result = wasm._wasm_fingerprint(pointer);
+      if (result === 0) throw new Error('the grammar gave no result');
+      try {
+        // Errors come the same way.
+        const answer = wasm.UTF8ToString(result);
+        return FINGERPRINT.test(answer) ? answer : '';
+      } finally {
+        wasm._wasm_free_string(result);
+      }
+    });
+  const fingerprints = new Map<string, string>();
 
   /** PgQueryParseResult: tree, stderr, error. PgQueryError: message, function, file, line, position. */
   const readResult = (result: number): Parsed => {
@@ -104,17 +123,14 @@ export async function loadGrammar(): Promise<Grammar> {
         }
       });
     },
-    fingerprint: (text) =>
-      withText(text, (pointer) => {
-        const result = wasm._wasm_fingerprint(pointer);
-        if (result === 0) throw new Error('the grammar gave no result');
-        try {
-          // Errors come the same way.
-          const answer = wasm.UTF8ToString(result);
-          return FINGERPRINT.test(answer) ? answer : undefined;
-        } finally {
-          wasm._wasm_free_string(result);
-        }
-      }),
+    fingerprint: (text) => {
+      let known = fingerprints.get(text);
+      if (known === undefined) {
+        known = fingerprintOf(text);
+        if (fingerprints.size >= MAX_FINGERPRINTS) fingerprints.clear();
+        if (text.length <= MAX_FINGERPRINTED) fingerprints.set(text, known);
+      }
+      return known === '' ? undefined : known;
+    },
   };
 }

@@ -26,10 +26,22 @@ const BOOLEAN = 16;
 export const looksPersonal = (name: string, type?: number): boolean =>
   type !== BOOLEAN && STRONG.test(words(name));
 
-/** The columns of one table that look personal. */
-export function personalColumns(
-  columns: readonly { readonly name: string; readonly type: number }[],
-): ReadonlySet<string> {
+type Columns = readonly { readonly name: string; readonly type: number }[];
+
+/** Asked for each column that a statement reads. */
+const found = new WeakMap<Columns, ReadonlySet<string>>();
+
+/** The columns of one table that look personal. The list must not change: it is remembered for the object given. */
+export function personalColumns(columns: Columns): ReadonlySet<string> {
+  let personal = found.get(columns);
+  if (personal === undefined) {
+    personal = lookThrough(columns);
+    found.set(columns, personal);
+  }
+  return personal;
+}
+
+function lookThrough(columns: Columns): ReadonlySet<string> {
   const strong = columns.filter(
     ({ name, type }) => looksPersonal(name, type) || (type !== BOOLEAN && SENSITIVE.test(words(name))),
   );
