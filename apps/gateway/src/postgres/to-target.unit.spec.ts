@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { CodedError } from '#libs/kernel/coded-error.js';
 import { readErrorFields } from '#libs/pg-wire/error-response.js';
 import { writeQuery } from '#libs/pg-wire/query-message.js';
@@ -42,6 +43,30 @@ describe('ToTarget', () => {
     expect(target()).toBe('');
     waiting[0]?.();
     expect(target()).toBe(query.toString());
+  });
+
+  it('sends a burst byte for byte, whether its parts lie in one piece or not', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 300 }),
+        fc.array(fc.record({ length: fc.nat(40), kept: fc.boolean() }), { minLength: 1, maxLength: 8 }),
+        (bytes, cuts) => {
+          const { target, toTarget } = set();
+          const chunk = Buffer.from(bytes);
+          const kept: Buffer[] = [];
+          let at = 0;
+          for (const cut of cuts) {
+            const part = chunk.subarray(at, at + cut.length);
+            at += cut.length;
+            if (!cut.kept) continue;
+            kept.push(part);
+            toTarget.send(part);
+          }
+          toTarget.commit();
+          expect(target()).toBe(Buffer.concat(kept).toString());
+        },
+      ),
+    );
   });
 
   it('keeps the order, whichever record is durable first', () => {
