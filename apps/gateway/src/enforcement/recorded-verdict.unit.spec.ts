@@ -1,7 +1,7 @@
 import type { Verdict } from '#libs/policy/policy.js';
 import { recordVerdict } from './recorded-verdict.js';
 
-const verdict = { effect: 'allow', rule: 'reads', reason: 'Reading is allowed', reviewers: [] } as const;
+const verdict: Verdict = { effect: 'allow', rule: 'reads', reason: 'Reading is allowed', reviewers: [] };
 
 describe('a verdict in an event', () => {
   it('names the policy that judged, whichever is in force by now', () => {
@@ -14,9 +14,8 @@ describe('a verdict in an event', () => {
   });
 
   it('of no policy names the one in force when it is recorded', () => {
-    const unasked: Verdict = verdict;
     for (const version of [3, 4])
-      expect(recordVerdict(unasked, { version, hash: `${version}`.repeat(64) })).toMatchObject({
+      expect(recordVerdict(verdict, { version, hash: `${version}`.repeat(64) })).toMatchObject({
         policyVersion: version,
         policyHash: `${version}`.repeat(64),
       });
