@@ -65,6 +65,11 @@ export interface GroupOptions {
   readonly group: string;
   readonly topics: readonly Topic[];
   readonly handler: PartitionHandler;
+  /**
+   * Milliseconds for which records may gather while many come: then they are delivered in fewer, larger
+   * batches. What comes alone, or waits already, is delivered at once. An adapter may always deliver sooner.
+   */
+  readonly gatherMs?: number;
   /** Called once when the consumer cannot go on (offset gone, crash without restart): exit the process. */
   readonly onFatal: (error: Error) => void;
 }

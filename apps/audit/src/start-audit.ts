@@ -31,6 +31,8 @@ const MIGRATIONS = fileURLToPath(new URL('../../../deploy/migrations', import.me
 
 /** A checkpoint lags behind the chain by this at most, ms. */
 const SIGN_EVERY_MS = 250;
+/** Under load: what gathers in this time is sealed in one transaction. */
+const GATHER_MS = 250;
 const PROJECT_EVERY_MS = 250;
 const GUARD_EVERY_MS = 5_000;
 const CONNECTIONS = 8;
@@ -149,6 +151,7 @@ async function startParts(
     group: 'audit',
     topics: TOPIC_NAMES,
     handler: ingest,
+    gatherMs: GATHER_MS,
     onFatal: (error) => {
       consuming = error.message;
       given.onFatal(error);

@@ -185,6 +185,7 @@ export class GroupMember implements Subscription {
       at,
       read: this.parts.read,
       poll: this.parts.poll,
+      gatherMs: this.options.gatherMs ?? 0,
       logger: this.parts.logger,
       onFatal: (error) => this.fail(error),
       position: {

@@ -10,6 +10,9 @@ import { WakeUp } from './wake-up.js';
 const FALLBACK_MS = 30_000;
 const PAUSE_MS = 300;
 
+/** A batch of so many says that many come. */
+const GATHER_AFTER = 50;
+
 /** What a loop does with its partition: where it stands, and what becomes of what was read. */
 export interface ReadingPosition {
   /** The next offset to read. Asked for whenever it is not known; a rejection is tried again. */
@@ -41,6 +44,8 @@ export class ReadingLoop {
       readonly position: ReadingPosition;
       readonly read: (at: TopicPartition, from: bigint) => Promise<ReadRecords>;
       readonly poll: PartitionPoll;
+      /** As the port says of a group. */
+      readonly gatherMs?: number;
       readonly onFatal: (error: Error) => void;
       readonly logger: Logger;
     },
@@ -100,6 +105,7 @@ export class ReadingLoop {
       this.progress.stands(this.position);
     }
     if (this.stopping) return;
+    const lookedAt = performance.now();
     const reading = this.ahead ?? read(at, this.position);
     this.ahead = undefined;
     const { records, more } = await reading;
@@ -122,12 +128,18 @@ export class ReadingLoop {
     }
     if (!taken) await this.pause();
     // What was appended since that look has rung.
-    else if (!more) await this.wakeUp.sleep(FALLBACK_MS);
+    else if (!more) {
+      await this.wakeUp.sleep(FALLBACK_MS);
+      if (records.length >= GATHER_AFTER) await this.idleUntil(lookedAt + (this.options.gatherMs ?? 0));
+    }
+  }
+
+  private pause(): Promise<void> {
+    return this.idleUntil(performance.now() + PAUSE_MS);
   }
 
   /** A ring does not shorten it, only stop does. */
-  private async pause(): Promise<void> {
-    const until = performance.now() + PAUSE_MS;
-    while (!this.stopping && performance.now() < until) await this.wakeUp.sleep(until - performance.now());
+  private async idleUntil(time: number): Promise<void> {
+    while (!this.stopping && performance.now() < time) await this.wakeUp.sleep(time - performance.now());
   }
 }

@@ -17,27 +17,31 @@ const recordAt = (offset: bigint): LogRecord => ({
   leaderEpoch: 0,
 });
 
-/** A log of so many records, read three at a time, and what was asked of it. */
-function logOf(count: bigint) {
+/** A log of so many records, read three at a time unless told, and what was asked of it when. */
+function logOf(count: bigint, most = BATCH) {
   const asked: bigint[] = [];
+  const askedAt: number[] = [];
   const read = (_: TopicPartition, from: bigint): Promise<ReadRecords> => {
     asked.push(from);
+    askedAt.push(performance.now());
     const records: LogRecord[] = [];
-    for (let offset = from; offset < count && records.length < BATCH; offset += 1n)
+    for (let offset = from; offset < count && records.length < most; offset += 1n)
       records.push(recordAt(offset));
-    return Promise.resolve({ records, more: records.length === BATCH });
+    return Promise.resolve({ records, more: records.length === most });
   };
-  return { asked, read };
+  return { asked, askedAt, read };
 }
 
 function loopOver(
   log: ReturnType<typeof logOf>,
   take: (records: readonly LogRecord[]) => Promise<boolean>,
   begin: () => Promise<bigint> = () => Promise.resolve(0n),
+  gatherMs = 0,
 ): ReadingLoop {
   return new ReadingLoop({
     at: AT,
     read: log.read,
+    gatherMs,
     position: { begin, take },
     poll: { watch: () => () => undefined } as unknown as PartitionPoll,
     onFatal: (error) => {
@@ -81,6 +85,28 @@ describe('reading a partition of the embedded log', () => {
     await eventually(() => expect(quiet.next).toBe(2n));
     await quiet.stop();
     expect(other.asked).toEqual([0n]);
+  });
+
+  it('lets records gather while many come, and only then', async () => {
+    const [many, few] = [logOf(60n, 100), logOf(49n, 100)];
+    const taken = (): Promise<boolean> => Promise.resolve(true);
+    const begin = (): Promise<bigint> => Promise.resolve(0n);
+    const gathering = loopOver(many, taken, begin, 300);
+    const atOnce = loopOver(few, taken, begin, 3_600_000);
+    gathering.ring();
+    atOnce.ring();
+    await eventually(() =>
+      expect([many.asked, few.asked]).toEqual([
+        [0n, 60n],
+        [0n, 49n],
+      ]),
+    );
+    expect((many.askedAt[1] as number) - (many.askedAt[0] as number)).toBeGreaterThan(290);
+    await Promise.all([gathering.stop(), atOnce.stop()]);
+    const stopped = loopOver(logOf(60n, 100), taken, begin, 3_600_000);
+    await eventually(() => expect(stopped.next).toBe(60n));
+    stopped.ring();
+    await stopped.stop();
   });
 
   it('gives out every record once and in order', async () => {

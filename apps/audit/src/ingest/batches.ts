@@ -5,7 +5,7 @@ const MOST_RECORDS = 1_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** Below this a transaction of its own costs more than what it lets overlap. */
-const LEAST_RECORDS = 250;
+const LEAST_RECORDS = 500;
 
 /**
  * Cuts a delivery into transactions: several where it is large enough, so that one is sealed while the
