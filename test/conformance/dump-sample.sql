@@ -40,14 +40,14 @@ ALTER TABLE people ENABLE ALWAYS TRIGGER touches;
 CREATE TABLE everything (
   id bigserial PRIMARY KEY, person int REFERENCES people ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
   b bytea, t text, v varchar(20), c char(8), n numeric(20, 6), f float8, r real, o bool, d date, ts timestamp,
-  tz timestamptz, i interval, u uuid, j json, jb jsonb, x xml, a int[], aa text[][], m mood[], s span, ip inet,
+  tz timestamptz, i interval, u uuid, j json, jb jsonb, x macaddr, a int[], aa text[][], m mood[], s span, ip inet,
   p point, bits bit varying(12), l int8range, "Mixed ""case""" text DEFAULT E'a\nb'
 );
 INSERT INTO everything (person, b, t, v, c, n, f, r, o, d, ts, tz, i, u, j, jb, x, a, aa, m, s, ip, p, bits, l)
   SELECT 10 + n, decode(repeat(lpad(to_hex(n % 256), 2, '0'), n), 'hex'), repeat(chr(48 + n % 70) || 'é€😀', n), 'v' || n, 'c' || n,
          n / 7.0, n / 3.0::float8, 'NaN', n % 2 = 0, date '2026-01-01' + n, timestamp '2026-01-01 01:02:03.456' + n * interval '1 day',
          timestamptz '2026-01-01 00:00+00' + n * interval '1 hour', n * interval '1 day 2 minutes', md5(n::text)::uuid,
-         '{"a": [1, null]}', '{"b": {"c": "\u00e9"}}', '<a>b</a>', ARRAY[1, NULL, n], ARRAY[['a', 'b,"c"'], ['NULL', NULL]],
+         '{"a": [1, null]}', '{"b": {"c": "\u00e9"}}', '08:00:2b:01:02:03', ARRAY[1, NULL, n], ARRAY[['a', 'b,"c"'], ['NULL', NULL]],
          ARRAY['sad', 'ok']::mood[], span(n, n + 1), '10.0.0.1/8', point(n, 1.5), B'101', int8range(n, NULL)
     FROM generate_series(1, 150) n;
 INSERT INTO everything (t) VALUES (repeat('wide ', 60000)), ('');
