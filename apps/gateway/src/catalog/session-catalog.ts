@@ -3,9 +3,10 @@ import type { TemporaryRelation } from '#libs/sql/catalog/catalog.js';
 import { contextOf } from '#libs/sql/catalog/context-of.js';
 import type { ResolutionContext } from '#libs/sql/resolve/resolution.js';
 import type { AskTarget } from '../enforcement/read-binding.js';
+import type { OwnResult } from '../postgres/own-query.js';
 import type { SessionState } from '../postgres/session-state.js';
 import type { CatalogKeeper } from './catalog-keeper.js';
-import { readTemporary, SESSION_NAMES_QUERY } from './session-names-query.js';
+import { readTemporary, SESSION_NAMES_QUERY, SESSION_PATH_QUERY } from './session-names-query.js';
 
 /** What must happen before names can be resolved: the server must be quiet, be asked, or a promise end. */
 export type Needed =
@@ -112,15 +113,19 @@ export class SessionCatalog {
   read(ask: AskTarget, done: () => void): void {
     this.answered();
     this.unread = false;
-    ask(SESSION_NAMES_QUERY, [], (result) => {
-      const row = result.ok ? result.rows[0] : undefined;
+    const take = (row: Row | undefined): void => {
       this.made = undefined;
       this.own = this.namesOf(row);
       done();
+    };
+    ask(SESSION_PATH_QUERY, [], (result) => {
+      const [searchPath = null, role = null, temporarySchema] = firstRow(result) ?? [];
+      if (temporarySchema === '0') take([searchPath, role, '[]', null]);
+      else ask(SESSION_NAMES_QUERY, [], (names) => take(firstRow(names)));
     });
   }
 
-  private namesOf(row: readonly (string | null)[] | undefined): OwnNames | undefined {
+  private namesOf(row: Row | undefined): OwnNames | undefined {
     const [searchPath, role, temporary, hasCode] = row ?? [];
     if (typeof searchPath !== 'string' || typeof temporary !== 'string')
       return { temporary: [], doubt: 'what names mean to the session could not be read' };
@@ -146,6 +151,10 @@ export class SessionCatalog {
     return this.made;
   }
 }
+
+type Row = readonly (string | null)[];
+
+const firstRow = (result: OwnResult): Row | undefined => (result.ok ? result.rows[0] : undefined);
 
 const doubts = new Map<string, ResolutionContext>();
 

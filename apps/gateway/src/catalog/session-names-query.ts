@@ -33,6 +33,13 @@ const BEYOND = `CASE
       END`;
 
 /**
+ * search_path as set, the role the session acts as, and the schema of its temporary objects: 0 where it never had one,
+ * and so has nothing else to be asked for. A fraction of the other query's cost, most of which is planning.
+ */
+export const SESSION_PATH_QUERY = `/* countersign: search_path of the session */
+SELECT pg_catalog.current_setting('search_path'), current_user::pg_catalog.text, pg_catalog.pg_my_temp_schema()::pg_catalog.text`;
+
+/**
  * What a session has of its own: search_path as set, the role it acts as, its temporary relations as JSON
  * (oid, name, relkind, columns, what they have beyond columns, what they inherit from), and whether it has types
  * that run code: domains, or types with casts. Every name and operator is qualified, so that nothing on the session's
