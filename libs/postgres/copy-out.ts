@@ -10,7 +10,7 @@ interface Wire {
 
 const BATCH_BYTES = 1 << 20;
 
-/** Most answers are short: the first batch of a COPY is smaller. */
+/** Most answers are short: the first batch on a connection is smaller. */
 const FIRST_BATCH_BYTES = 1 << 16;
 
 /** Batches that wait for the reader before the server is made to wait. */
@@ -31,15 +31,20 @@ const [COPY_DATA, COPY_OUT, COPY_DONE, HEAD_BYTES] = [0x64, 0x48, 0x63, 5];
  * connectBulkReader, where rows go from the socket into the batch at once.
  */
 export async function* copyOut(client: PgClient, select: string): AsyncGenerator<Buffer, void, void> {
-  const copy = new CopyOut(`COPY (${select}) TO STDOUT (FORMAT binary)`);
+  const copy = new CopyOut(`COPY (${select}) TO STDOUT (FORMAT binary)`, memories.get(client));
+  memories.delete(client);
   client.query(copy as never);
   for (let batch = await copy.next(); batch !== undefined; batch = await copy.next()) yield batch;
+  memories.set(client, copy.memory);
 }
+
+/** Where a connection's next COPY puts its first batch: new memory for each keeps the garbage collector busy. */
+const memories = new WeakMap<PgClient, Buffer>();
 
 /** What pg's client calls while this is its active query. */
 class CopyOut {
   private wire: Wire | undefined;
-  private batch: Buffer = Buffer.allocUnsafeSlow(FIRST_BATCH_BYTES);
+  private batch: Buffer;
   private used = 0;
   private spare: Buffer | undefined;
   private lent: ArrayBuffer | undefined;
@@ -54,7 +59,18 @@ class CopyOut {
   private error: Error | undefined;
   private wake: () => void = () => undefined;
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly text: string,
+    memory: Buffer | undefined,
+  ) {
+    this.batch = memory ?? Buffer.allocUnsafeSlow(FIRST_BATCH_BYTES);
+  }
+
+  /** What another COPY may write into; after the end. */
+  get memory(): Buffer {
+    const memory = this.spare ?? this.batch;
+    return memory.length > BATCH_BYTES ? Buffer.allocUnsafeSlow(FIRST_BATCH_BYTES) : memory;
+  }
 
   /** The next batch; undefined after the last. Rejects with what the server or the connection said. */
   async next(): Promise<Buffer | undefined> {
