@@ -41,6 +41,7 @@ auth_type = any
 pool_mode = session
 max_client_conn = 300
 default_pool_size = 200
+server_lifetime = 1
 client_tls_sslmode = require
 client_tls_cert_file = ${folder}/cert.pem
 client_tls_key_file = ${folder}/key.pem

@@ -9,9 +9,9 @@ const LINE = /^<[^|]* cs:([0-9a-f-]{36})\|\d+> (LOG|DETAIL): {2}(.*)$/;
  * Every statement that PostgreSQL's own log says was executed for a session of the gateway: simple ones by
  * their text, executions of prepared ones with the parameters in the line behind.
  */
-export function executedOf(log: string): Execution[] {
+export async function executedOf(lines: Iterable<string> | AsyncIterable<string>): Promise<Execution[]> {
   const executed: Execution[] = [];
-  for (const line of log.split('\n')) {
+  for await (const line of lines) {
     const [, session, kind, text] = LINE.exec(line) ?? [];
     if (session === undefined || text === undefined) continue;
     if (kind === 'DETAIL') {

@@ -16,7 +16,7 @@ const LOG = `<other|7> LOG:  statement: SELECT 0
 <a cs:${SESSION}|8> LOG:  execute name: SELECT $1
 <a cs:${SESSION}|8> DETAIL:  Parameters: $1 = '6'
 <a cs:${SESSION}|8> ERROR:  no
-`;
+`.split('\n');
 
 const intent = (text: string, values: (string | null)[], id: string) =>
   ({
@@ -36,14 +36,15 @@ describe('the comparison of what ran with what was recorded', () => {
     intent('SELECT $1', ['6'], '2'),
   ];
 
-  it('finds nothing where each execution has its intent', () => {
-    expect(executedOf(LOG)).toHaveLength(3);
-    expect(unrecorded(executedOf(LOG), recordedOf(events))).toEqual([]);
+  it('finds nothing where each execution has its intent', async () => {
+    const executed = await executedOf(LOG);
+    expect(executed).toHaveLength(3);
+    expect(unrecorded(executed, recordedOf(events))).toEqual([]);
     expect(gaps(events)).toEqual([]);
   });
 
-  it('finds an execution without an intent, one with other parameters, and a second run of one', () => {
-    const executed = executedOf(LOG);
+  it('finds an execution without an intent, one with other parameters, and a second run of one', async () => {
+    const executed = await executedOf(LOG);
     expect(unrecorded(executed, recordedOf(events.slice(1)))).toEqual([`${SESSION}|SELECT 1|`]);
     expect(
       unrecorded(executed, recordedOf([...events.slice(0, 2), intent('SELECT $1', ['7'], '2')])),

@@ -35,7 +35,7 @@ async function killUnderLoad(recording: string, after: (rig: GatewayRig) => Prom
     await traffic.progress(20);
     await traffic.stop();
     await rig.signalGateway('SIGTERM');
-    const executed = executedOf(await rig.targetLog());
+    const executed = await executedOf(rig.targetLog());
     const events = await rig.events();
     const recorded = recordedOf(events);
     expect(executed.length).toBeGreaterThan(KILLS * 20);

@@ -61,7 +61,7 @@ describe('a power cut', () => {
         await rig.startGateway({ COUNTERSIGN_GATEWAY_SPOOL: path.join(survived, 'spool') });
         await rig.signalGateway('SIGTERM');
 
-        const executed = executedOf(await rig.targetLog());
+        const executed = await executedOf(rig.targetLog());
         const events = await rig.events();
         expect(unrecorded(executed, recordedOf(events))).toEqual([]);
         expect(unfinished(events)).toEqual([]);

@@ -70,7 +70,7 @@ export async function fuzzGateway(sessions: number, seed: number): Promise<FuzzR
     const crashed = gateway.exitCode === null && gateway.signalCode === null ? 0 : 1;
     await rig.signalGateway('SIGTERM');
     if (crashed > 0) await rig.startGateway().then(() => rig.signalGateway('SIGTERM'));
-    const executed = executedOf(await rig.targetLog()).filter((one) => !isOurs(one));
+    const executed = (await executedOf(rig.targetLog())).filter((one) => !isOurs(one));
     const events = await rig.events();
     return {
       frames: scripts.reduce((sum, [messages]) => sum + messages.length, 0),
