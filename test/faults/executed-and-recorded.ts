@@ -86,8 +86,15 @@ export function gaps(events: readonly AnyEvent[]): string[] {
     seen.set(producer, numbers.add(producerSeq));
   }
   return [...seen].flatMap(([producer, numbers]) =>
-    Array.from({ length: Math.max(...numbers) + 1 }, (_, number) => number)
+    Array.from({ length: largest(numbers) + 1 }, (_, number) => number)
       .filter((number) => !numbers.has(number))
       .map((number) => `${producer} lacks ${number}`),
   );
+}
+
+/** Of more numbers than a call may have arguments. */
+function largest(numbers: Iterable<number>): number {
+  let most = -1;
+  for (const number of numbers) most = Math.max(most, number);
+  return most;
 }
